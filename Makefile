@@ -1,0 +1,83 @@
+# Every command of Holdfast by name. What a command does is written in Python, in deploy/local/.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up start stop dev status logs mail token demo down-hard check lint types contracts test proof coverage format
+
+PYTHON ?= python3
+BIN := .venv/bin
+STACK := $(BIN)/python -m deploy.local.main
+
+# Given on the command line only: make itself and some shells have variables of these names.
+AS := customer
+NAME :=
+N :=
+YES :=
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: .venv/installed ## make .venv and install the locked packages, if they changed
+
+.venv/installed: requirements-dev.txt deploy/local/install.py
+	@for python in "$(PYTHON)" python3 python3.13 python3.12 python3.11; do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then exec "$$python" -m deploy.local.install; fi; \
+	done; \
+	echo "Holdfast needs Python 3.11 or later and found none; install one and run make again, or name it: make PYTHON=/path/to/python3" >&2; exit 1
+
+up: setup ## start everything in this terminal; Ctrl-C stops it
+	@$(STACK) up
+
+start: setup ## start everything in the background; returns when it is ready
+	@$(STACK) start
+
+stop: setup ## stop what make start started
+	@$(STACK) stop
+
+dev: setup ## like up, for changing the code: reloads on save, breakpoint() works, SQL=1 prints SQL
+	@$(STACK) dev $(if $(SQL),--sql)
+
+status: setup ## list the processes of the stack and where things are
+	@$(STACK) status
+
+logs: setup ## follow the logs; NAME=api for one process
+	@$(STACK) logs $(if $(NAME),--name "$(NAME)")
+
+mail: setup ## list the mails that the stack caught; N=1 shows the newest
+	@$(STACK) mail $(if $(N),--number "$(N)")
+
+token: setup ## print an access token; AS=customer, staff or admin
+	@$(STACK) token "$(AS)"
+
+demo: setup ## walk a customer through the running stack
+	@$(STACK) demo
+
+down-hard: setup ## stop everything and remove its data, after asking; YES=1 does not ask
+	@$(STACK) down-hard $(if $(YES),--yes)
+
+check: lint types contracts test ## all that CI runs
+
+lint: setup ## ruff: rules and formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: setup ## mypy --strict
+	@$(BIN)/mypy
+
+contracts: setup ## import-linter: who may import whom
+	@$(BIN)/lint-imports
+
+test: setup ## all tests, in a few minutes
+	@$(BIN)/python -m pytest $(ARGS)
+
+proof: setup ## the same tests with the full counts
+	@$(BIN)/python -m pytest --proof $(ARGS)
+
+coverage: setup ## all tests with line and branch coverage; fails under the figure in pyproject.toml
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+format: setup ## let ruff rewrite what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .

@@ -1,0 +1,1 @@
+"""Ways of running Holdfast: one folder for each."""

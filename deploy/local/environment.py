@@ -1,0 +1,136 @@
+"""The environment of every process of the stack, worked out once, before anything starts.
+
+It is kept in `.run/environment`, so that `make token` or `make demo` find a stack that was started with other ports, and so that a
+person can load it into a shell: `set -a; . .run/environment; set +a`.
+"""
+
+import json
+import os
+import secrets
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from deploy.local import ports
+from deploy.local.places import Places, write_private
+from deploy.local.trouble import Trouble
+
+PREFIX = "HOLDFAST_"
+DATABASE = "holdfast"
+EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- recognised here, not listened on
+SECRET_BYTES = 48
+POSTGRES_PORT, VALKEY_PORT = 5432, 6379  # what a URL without a port means
+URLS = {"postgres": "HOLDFAST_DATABASE_URL", "valkey": "HOLDFAST_BROKER_URL", "mail": "HOLDFAST_SMTP_URL"}
+LISTENING = ("HOLDFAST_PORT", "HOLDFAST_SMTP_PORT", "HOLDFAST_MAIL_UI_PORT")
+OWN = "LOCAL_STACK_RUNS"  # without the prefix: it is no setting of Holdfast
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """One installation: its places, the `HOLDFAST_` variables of its processes, and which servers it runs itself."""
+
+    places: Places
+    variables: Mapping[str, str]
+    own: frozenset[str]  # of "postgres", "valkey" and "mail": the others are named by a URL of the caller's
+
+    @property
+    def database_url(self) -> str:
+        return self.variables["HOLDFAST_DATABASE_URL"]
+
+    @property
+    def postgres_port(self) -> int:
+        return urlsplit(self.database_url).port or POSTGRES_PORT
+
+    @property
+    def valkey_port(self) -> int:
+        return urlsplit(self.variables["HOLDFAST_BROKER_URL"]).port or VALKEY_PORT
+
+    @property
+    def smtp_port(self) -> int:
+        return int(self.variables["HOLDFAST_SMTP_PORT"])
+
+    @property
+    def mailbox_port(self) -> int:
+        return int(self.variables["HOLDFAST_MAIL_UI_PORT"])
+
+    @property
+    def mailbox_url(self) -> str:
+        return f"http://127.0.0.1:{self.mailbox_port}"
+
+    @property
+    def api_port(self) -> int:
+        return int(self.variables["HOLDFAST_PORT"])
+
+    @property
+    def api_url(self) -> str:
+        """Where this machine reaches the API, whatever addresses it listens on."""
+        host = self.variables["HOLDFAST_HOST"]
+        address = EVERY_ADDRESS.get(host, host)
+        return f"http://[{address}]:{self.api_port}" if ":" in address else f"http://{address}:{self.api_port}"
+
+
+def resolve(places: Places, environ: Mapping[str, str]) -> Stack:
+    """Work out the stack from the caller's variables; each one that is set there wins."""
+    wanted = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value}
+    variables = _defaults() | _secrets(places) | wanted
+    for name in LISTENING:
+        ports.check(name, variables[name])
+    own = frozenset(server for server, url in URLS.items() if url not in wanted)
+    if "postgres" in own:
+        variables[URLS["postgres"]] = f"postgresql://postgres@127.0.0.1:{ports.remembered(places.ports, 'postgres')}/{DATABASE}"
+    if "valkey" in own:
+        variables[URLS["valkey"]] = f"redis://127.0.0.1:{ports.remembered(places.ports, 'valkey')}/0"
+    if "mail" in own:
+        variables[URLS["mail"]] = f"smtp://127.0.0.1:{variables['HOLDFAST_SMTP_PORT']}"
+    return Stack(places, variables, own)
+
+
+def _defaults() -> dict[str, str]:
+    return {
+        "HOLDFAST_HOST": "127.0.0.1",
+        "HOLDFAST_PORT": "8000",
+        "HOLDFAST_API_WORKERS": "2",
+        "HOLDFAST_SMTP_PORT": "1025",
+        "HOLDFAST_MAIL_UI_PORT": "8025",
+        "HOLDFAST_LOG_FORMAT": "text",
+    }
+
+
+def _secrets(places: Places) -> dict[str, str]:
+    """Secrets of this installation, made once: a token or a password must survive a restart."""
+    names = ("HOLDFAST_TOKEN_SECRET", "HOLDFAST_PASSWORD_PEPPER")
+    if not places.secrets.exists():
+        made = {name: secrets.token_urlsafe(SECRET_BYTES) for name in names}
+        write_private(places.secrets, json.dumps(made, indent=2) + "\n")
+    known: dict[str, str] = json.loads(places.secrets.read_text(encoding="utf-8"))
+    return known
+
+
+def refuse_taken_ports(stack: Stack) -> None:
+    listening = {"HOLDFAST_PORT": (stack.variables["HOLDFAST_HOST"], stack.api_port)}
+    if "mail" in stack.own:
+        listening["HOLDFAST_SMTP_PORT"] = ("127.0.0.1", stack.smtp_port)
+        listening["HOLDFAST_MAIL_UI_PORT"] = ("127.0.0.1", stack.mailbox_port)
+    ports.refuse_taken(listening)
+
+
+def save(stack: Stack) -> None:
+    kept = {**stack.variables, OWN: " ".join(sorted(stack.own))}
+    lines = [f"{name}={shlex.quote(value)}\n" for name, value in sorted(kept.items())]
+    write_private(stack.places.environment, "".join(lines))
+
+
+def load(places: Places) -> Stack:
+    """The stack as it was last started here."""
+    if not places.environment.exists():
+        raise Trouble("the stack was never started here; make up does that")
+    words = shlex.split(places.environment.read_text(encoding="utf-8"))
+    variables = dict(word.split("=", 1) for word in words)
+    own = frozenset(variables.pop(OWN).split())
+    return Stack(places, variables, own)
+
+
+def for_processes(stack: Stack) -> dict[str, str]:
+    """What the processes see: the caller's environment, and ours over it. Output is unbuffered, so that a killed process has logged."""
+    return {**os.environ, **stack.variables, "PYTHONUNBUFFERED": "1"}

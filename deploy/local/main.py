@@ -1,0 +1,46 @@
+"""The commands of the local stack: `python -m deploy.local.main COMMAND`; the Makefile names them."""
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from deploy.local import commands, demo, inspection
+from deploy.local.console import bad
+from deploy.local.trouble import Trouble
+
+
+def main() -> None:
+    options = _parser().parse_args()
+    try:
+        options.run(options)
+    except Trouble as trouble:
+        print(f"{bad('Not done:')} {trouble}", file=sys.stderr)
+        sys.exit(1)
+    except (KeyboardInterrupt, BrokenPipeError):
+        sys.exit(0)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="deploy.local", description="The local stack of Holdfast.")
+    names = parser.add_subparsers(required=True)
+
+    def command(name: str, run: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
+        added = names.add_parser(name)
+        added.set_defaults(run=run)
+        return added
+
+    command("up", lambda _: commands.up())
+    command("start", lambda _: commands.start())
+    command("stop", lambda _: commands.stop())
+    command("dev", lambda options: commands.dev(prints_sql=options.sql)).add_argument("--sql", action="store_true")
+    command("down-hard", lambda options: commands.down_hard(is_agreed=options.yes)).add_argument("--yes", action="store_true")
+    command("status", lambda _: inspection.status())
+    command("logs", lambda options: inspection.follow_logs(options.name)).add_argument("--name")
+    command("mail", lambda options: inspection.mail(options.number)).add_argument("--number", type=int)
+    command("token", lambda options: inspection.token(options.role)).add_argument("role")
+    command("demo", lambda _: demo.run())
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Which ports the stack listens on, and what to say when one is taken."""
+
+import json
+import socket
+from pathlib import Path
+
+from deploy.local.places import write_private
+from deploy.local.trouble import Trouble
+
+PORT_MAX = 65535
+
+
+def check(variable: str, text: str) -> None:
+    """Refuse what cannot be a port."""
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= PORT_MAX):
+        raise Trouble(f"{variable}={text} is no port; choose a number from 1 to {PORT_MAX}")
+
+
+def remembered(file: Path, name: str) -> int:
+    """A port for a server that nobody has to know by number: the one it had last time while that is free, else any free one."""
+    known: dict[str, int] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    if name not in known or not is_free("127.0.0.1", known[name]):
+        known[name] = _any_free()
+        write_private(file, json.dumps(known) + "\n")
+    return known[name]
+
+
+def refuse_taken(wanted: dict[str, tuple[str, int]]) -> None:
+    """Say which variable to change when a port is not to be had: `{variable: (host, port)}`."""
+    first_of: dict[int, str] = {}
+    for variable, (_, port) in wanted.items():
+        if port in first_of:
+            raise Trouble(f"{first_of[port]} and {variable} are both {port}; give each a port of its own")
+        first_of[port] = variable
+    taken = {variable: port for variable, (host, port) in wanted.items() if not is_free(host, port)}
+    if taken:
+        which = ", ".join(f"{port} ({variable})" for variable, port in taken.items())
+        example = " ".join(f"{variable}={_any_free()}" for variable in taken)
+        raise Trouble(f"another program listens on port {which}; choose another, for example: {example} make up")
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether a server could listen there now."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        # A connection that was closed a moment ago must not count as taken.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except PermissionError:
+            raise Trouble(f"port {port} needs more rights than you have here; choose one above 1023") from None
+        except OSError:
+            return False
+    # macOS lets two programs bind the same port when one of them listens on every address.
+    return not answers(port)
+
+
+def answers(port: int) -> bool:
+    """Whether something on this machine accepts connections there."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _any_free() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

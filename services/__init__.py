@@ -1,0 +1,1 @@
+"""Holdfast: an inventory and reservation API that cannot oversell."""

@@ -1,0 +1,173 @@
+"""What a route may ask for: the database, the caller, an Idempotency-Key, a page of a list."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlencode
+
+import orjson
+from fastapi import Depends, Header, Query, Request, Response
+from fastapi.params import Depends as DependsOn
+from fastapi.security import OAuth2PasswordBearer
+from pydantic import BaseModel
+
+from services.api.errors import KEY_HEADER
+from services.inventory.accounts.errors import NotSignedIn, PermissionMissing
+from services.inventory.accounts.passwords import Passwords
+from services.inventory.accounts.permissions import PERMISSIONS, Caller, Permission
+from services.inventory.accounts.tokens import Tokens
+from services.runtime.database import Database
+from services.runtime.idempotency import KEY_LENGTH_MAX, IdempotencyKey
+from services.runtime.paging import CURSOR_LENGTH_MAX, LIMIT_DEFAULT, LIMIT_MAX, Cursors, Page, Position
+from services.runtime.preconditions import Precondition, PreconditionMissing
+from services.runtime.resources import Resources
+
+_STRONG_ETAG = re.compile(r'(?<!W/)"(\d{1,9})"')  # RFC 9110: If-Match compares strongly, a weak ETag matches nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """What create_app put together for the routes; it lies in app.state.assembled."""
+
+    resources: Resources
+    passwords: Passwords
+    tokens: Tokens
+    cursors: Cursors
+
+
+def assembled(request: Request) -> Assembled:
+    found: Assembled = request.app.state.assembled
+    return found
+
+
+async def _database(request: Request) -> Database:
+    return assembled(request).resources.database
+
+
+CurrentDatabase = Annotated[Database, Depends(_database)]
+
+
+class Requires(OAuth2PasswordBearer):
+    """The caller, who must have the permission. Refuses: NotSignedIn, PermissionMissing.
+
+    A bad token is refused even where none is needed: its owner would take the answer for one to them.
+    """
+
+    def __init__(self, permission: Permission) -> None:
+        super().__init__(tokenUrl="/v1/auth/token", scheme_name="account", auto_error=False)
+        self.permission = permission
+
+    async def __call__(self, request: Request) -> Caller | None:  # type: ignore[override]  # theirs returns the token
+        caller = _caller(request)
+        if self.permission in PERMISSIONS[caller.role if caller else None]:
+            return caller
+        if caller is None:
+            raise NotSignedIn
+        raise PermissionMissing(self.permission)
+
+
+def requires(permission: Permission) -> DependsOn:
+    """Declare what a route needs: `caller: Annotated[Caller, requires(Permission.STOCK_ADJUST)]`."""
+    dependency: DependsOn = Depends(Requires(permission))
+    return dependency
+
+
+async def _everybody() -> None:
+    """A route that asks for no permission says so."""
+
+
+OPEN_TO_ALL = Depends(_everybody)
+
+
+def _caller(request: Request) -> Caller | None:
+    header = request.headers.get("authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer":
+        raise NotSignedIn
+    caller = assembled(request).tokens.verify(token)
+    request.scope["account_id"] = caller.account_id  # for the log line
+    return caller
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedRequest:
+    """A request that carries an Idempotency-Key."""
+
+    key: str
+    request_line: bytes
+
+    def by(self, caller: Caller, body: BaseModel | None) -> IdempotencyKey:
+        """The key with whose it is and what it is for. Defaults are filled in, so saying them changes nothing."""
+        canonical = orjson.dumps(body.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS) if body is not None else b""
+        return IdempotencyKey(caller.account_id, self.key, hashlib.sha256(self.request_line + b"\n" + canonical).digest())
+
+
+async def _keyed(
+    request: Request,
+    key: Annotated[
+        str,
+        Header(
+            alias=KEY_HEADER,
+            min_length=1,
+            max_length=KEY_LENGTH_MAX,
+            pattern=r"^[ -~]+$",
+            description="Any text of your own for this one action, a UUID for example: sent again, it gives the first answer.",
+        ),
+    ],
+) -> KeyedRequest:
+    return KeyedRequest(key, f"{request.method} {request.url.path}".encode())
+
+
+Keyed = Annotated[KeyedRequest, Depends(_keyed)]
+
+
+async def _precondition(
+    if_match: Annotated[str | None, Header(max_length=1_000)] = None, if_none_match: Annotated[str | None, Header(max_length=1_000)] = None
+) -> Precondition:
+    if if_match is None and if_none_match is None:
+        raise PreconditionMissing
+    if if_match is None:
+        return Precondition(must_be_absent=if_none_match == "*")
+    return Precondition(frozenset(int(version) for version in _STRONG_ETAG.findall(if_match)), is_any_version=if_match == "*")
+
+
+RequiredPrecondition = Annotated[Precondition, Depends(_precondition)]
+
+
+class PageRequest:
+    """Which page of a list, and how to say where the next one is."""
+
+    def __init__(
+        self,
+        request: Request,
+        response: Response,
+        limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT,
+        cursor: Annotated[str | None, Query(max_length=CURSOR_LENGTH_MAX)] = None,
+    ) -> None:
+        self.limit = limit
+        self._path = request.url.path
+        self._response = response
+        self._filters = sorted((name, value) for name, value in request.query_params.multi_items() if name not in {"limit", "cursor"})
+        self._cursors = assembled(request).cursors
+        self._list = f"{self._path}?{urlencode(self._filters)}"
+        self.position: Position | None = self._cursors.decode(cursor, of_list=self._list) if cursor is not None else None
+
+    def cursors(self, page: Page[object]) -> dict[str, str | None]:
+        """`next_cursor` and `prev_cursor` of the answer; the same goes into its Link header (RFC 8288)."""
+        encoded = {
+            "next": self._cursors.encode(page.next, of_list=self._list) if page.next else None,
+            "prev": self._cursors.encode(page.previous, of_list=self._list) if page.previous else None,
+        }
+        links = [f'<{self._path}?{self._query(cursor)}>; rel="{rel}"' for rel, cursor in encoded.items() if cursor]
+        if links:
+            self._response.headers["Link"] = ", ".join(links)
+        return {f"{rel}_cursor": cursor for rel, cursor in encoded.items()}
+
+    def _query(self, cursor: str) -> str:
+        return urlencode([*self._filters, ("limit", self.limit), ("cursor", cursor)])
+
+
+RequestedPage = Annotated[PageRequest, Depends()]

@@ -1,0 +1,84 @@
+"""The HTTP API: the one place that puts it together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+
+from services.api import errors
+from services.api.dependencies import Assembled
+from services.api.docs import pages
+from services.api.middleware import EveryRequest
+from services.api.routes import auth, catalog, health, reservations, stock
+from services.inventory.accounts.passwords import Passwords
+from services.inventory.accounts.tokens import Tokens
+from services.runtime.paging import Cursors
+from services.runtime.resources import open_resources
+from services.runtime.settings import Settings
+from services.runtime.startup import start_process
+
+KEEP_ALIVE_SECONDS = 75  # longer than a proxy keeps its side, so that the proxy never writes to a closed connection
+STOP_SECONDS = 20  # to finish what was accepted
+
+DESCRIPTION = """
+Products lie in warehouses; customers hold units for minutes, then confirm or cancel. The database forbids selling a unit
+twice. Sign in with **Authorize**; every POST that moves stock takes an `Idempotency-Key` of your own.
+"""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The app that every process serves and every test calls. Opens nothing before it is started."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_resources(settings, application="holdfast-api") as resources:
+            with Passwords(settings) as passwords:
+                app.state.assembled = Assembled(resources, passwords, Tokens(settings), Cursors(settings))
+                yield
+
+    app = FastAPI(
+        title="Holdfast",
+        version="1",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,  # services/api/docs serves them without the internet
+        redoc_url=None,
+        redirect_slashes=False,  # a redirect to wherever the Host header says is no answer of ours
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+        generate_unique_id_function=lambda route: route.name,
+    )
+    errors.install(app)
+    for router in (auth.router, catalog.router, stock.router, reservations.router):
+        app.include_router(router, prefix="/v1")
+    app.include_router(health.router)
+    app.include_router(pages.router)
+    app.state.templates = {context.endpoint: context.path for context in iter_route_contexts(app.routes)}
+    app.add_middleware(EveryRequest)
+    return app
+
+
+def serve() -> FastAPI:
+    """What each worker of the server runs."""
+    return create_app(start_process())
+
+
+def main() -> None:
+    settings = start_process()
+    uvicorn.run(
+        "services.api.main:serve",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.api_workers,
+        access_log=False,  # the canonical line says more
+        server_header=False,
+        log_level="warning",
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+
+
+if __name__ == "__main__":
+    main()

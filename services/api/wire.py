@@ -1,0 +1,99 @@
+"""What the wire models of all routes have in common.
+
+Input is strict: an unknown member is refused instead of ignored, "3" and true are no numbers, and text is what PostgreSQL
+can store.
+"""
+
+import json
+import unicodedata
+from collections.abc import Callable
+from typing import Annotated, Generic, Self, TypeVar
+from urllib.parse import unquote
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, StringConstraints, WithJsonSchema
+
+from services.inventory.catalog.model import CODE_LENGTH_MAX, normalise_code
+
+T = TypeVar("T")
+
+JSON_LEVELS_MAX = 32  # an answer wraps the object in a few more, and orjson writes 254
+
+
+class In(BaseModel):
+    """The body of a request."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Out(BaseModel):
+    """The body of an answer."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    @classmethod
+    def of(cls, facts: object) -> Self:
+        """From a dataclass of the business whose fields have these names."""
+        return cls.model_validate(facts)
+
+
+class PageOut(Out, Generic[T]):
+    """One page of a list."""
+
+    items: list[T]
+    next_cursor: str | None
+    prev_cursor: str | None
+
+
+def storable(text: str) -> str:
+    """The text, if PostgreSQL can store it."""
+    if "\0" in text:
+        raise ValueError("must not contain NUL")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("must not contain half of a surrogate pair")
+    return text
+
+
+def small_json(bytes_max: int) -> Callable[[dict[str, JsonValue]], dict[str, JsonValue]]:
+    """A check that PostgreSQL can store the object and that it is small."""
+
+    def check(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        _refuse_unwritable(value, levels=JSON_LEVELS_MAX)
+        written = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        if "\\u0000" in written:
+            raise ValueError("must not contain NUL")
+        if len(storable(written).encode()) > bytes_max:
+            raise ValueError(f"must not be larger than {bytes_max:,} bytes as JSON")
+        return value
+
+    return check
+
+
+def _refuse_unwritable(value: JsonValue, *, levels: int) -> None:
+    """Refuse what Python reads and orjson cannot write again."""
+    if levels == 0:
+        raise ValueError(f"must not be nested deeper than {JSON_LEVELS_MAX} levels")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("must not contain integers of more than 64 bits")
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for part in inside:
+        _refuse_unwritable(part, levels=levels - 1)
+
+
+Text = Annotated[str, StringConstraints(strict=True), AfterValidator(storable)]
+# A sku or a warehouse's code.
+Code = Annotated[
+    str,
+    StringConstraints(strict=True),
+    AfterValidator(storable),
+    AfterValidator(normalise_code),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": CODE_LENGTH_MAX}),
+]
+
+
+def _as_typed(segment: str) -> str:
+    """What a path segment spells: EveryRequest leaves %2F and %25 as they are, so that a slash in a sku splits no path."""
+    return unicodedata.normalize("NFC", unquote(segment))
+
+
+# The id, sku or code in a path.
+PathKey = Annotated[str, AfterValidator(_as_typed), AfterValidator(storable)]

@@ -1,0 +1,1 @@
+"""PROCESS: the operator's hands."""

@@ -1,0 +1,56 @@
+"""What can be done with a notification. Each function is one unit of work inside the caller's transaction."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.inventory.accounts import store as accounts
+from services.inventory.accounts.model import AccountId
+from services.inventory.catalog import store as catalog
+from services.inventory.notifications import store
+from services.inventory.notifications.model import ERROR_LENGTH_MAX, RETRY_SECONDS, Item, Letter, Notification, NotificationId
+from services.inventory.reservations import store as reservations
+from services.inventory.reservations.model import ReservationId
+from services.runtime.ids import new_id
+from services.runtime.outbox import Recorded
+
+
+async def notify_owner(connection: AsyncConnection, event: Recorded) -> None:
+    """Owe the owner of a reservation a mail about what happened to it. Telling of one event twice is telling once."""
+    notification = Notification(
+        notification_id=NotificationId(new_id()),
+        kind=event.name,
+        account_id=AccountId(UUID(event.facts["account_id"])),
+        reservation_id=ReservationId(event.entity_id),
+        created_at=event.created_at,
+        request_id=event.request_id,
+    )
+    await store.add(connection, event.event_id, notification)
+
+
+async def lease_due(connection: AsyncConnection, *, limit: int) -> Sequence[NotificationId]:
+    """Notifications to publish now; they are due again, by themselves, if nobody has sent them when the lease ends."""
+    return await store.lease_due(connection, limit=limit)
+
+
+async def begin_sending(connection: AsyncConnection, notification_id: NotificationId) -> Letter | None:
+    """Start an attempt: what to send, or None if it is sent or being sent. The attempt counts even if we die on it."""
+    notification = await store.begin_sending(connection, notification_id)
+    if notification is None:
+        return None
+    account = await accounts.get(connection, notification.account_id)
+    reservation = await reservations.get(connection, notification.reservation_id)
+    names = await catalog.names_of(connection, [line.sku for line in reservation.lines])
+    items = tuple(Item(line.sku, names[line.sku], line.quantity) for line in reservation.lines)
+    return Letter(notification, account.email, account.full_name, reservation.external_ref, items)
+
+
+async def finish_sending(connection: AsyncConnection, notification_id: NotificationId) -> None:
+    """The mail server has taken the mail."""
+    await store.mark_sent(connection, notification_id)
+
+
+async def give_up_attempt(connection: AsyncConnection, notification_id: NotificationId, *, error: str) -> None:
+    """The attempt failed; the notification is due again after a wait."""
+    await store.mark_failed(connection, notification_id, error=error[:ERROR_LENGTH_MAX], wait_seconds=RETRY_SECONDS)

@@ -1,0 +1,48 @@
+"""A letter as the mail that leaves the house: text and HTML, from one template of each for every kind of event.
+
+Whatever a customer or a product is called ends up in a mail, so HTML is escaped without exception and headers are built
+by the standard library, which refuses line breaks.
+"""
+
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from services.inventory.notifications.model import Letter
+from services.inventory.reservations.events import EXPIRED, ReservationCancelled, ReservationConfirmed
+
+SUBJECTS = {
+    ReservationConfirmed.name: "Your reservation is confirmed",
+    ReservationCancelled.name: "Your reservation is cancelled",
+    EXPIRED: "Your reservation has expired",
+}
+
+_templates = Environment(
+    loader=PackageLoader("services.inventory.notifications"),
+    autoescape=select_autoescape(["html"]),
+    undefined=StrictUndefined,  # a misspelt name is an error in a test, not a gap in a customer's mail
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def compose(letter: Letter, *, sender: str) -> EmailMessage:
+    """The mail. The same letter gives the same Message-ID, so a mail sent twice can be told from two mails."""
+    notification = letter.notification
+    facts = {"letter": letter, "subject": SUBJECTS[notification.kind]}
+    mail = EmailMessage(policy=SMTP)
+    mail["From"] = sender
+    # A name with a line break would be refused, each time anew, and its owner never told anything.
+    mail["To"] = Address(display_name=" ".join(letter.full_name.split()), addr_spec=letter.email)
+    mail["Subject"] = SUBJECTS[notification.kind]
+    mail["Date"] = format_datetime(notification.created_at)
+    mail["Message-ID"] = f"<{notification.notification_id}@{parseaddr(sender)[1].partition('@')[2]}>"
+    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: an out-of-office reply would answer nobody
+    if notification.request_id is not None:
+        mail["X-Request-ID"] = notification.request_id
+    mail.set_content(_templates.get_template(f"{notification.kind}.txt").render(facts))
+    mail.add_alternative(_templates.get_template(f"{notification.kind}.html").render(facts), subtype="html")
+    return mail

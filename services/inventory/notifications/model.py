@@ -1,0 +1,53 @@
+"""Facts and rules about notifications."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+from uuid import UUID
+
+from services.inventory.accounts.model import AccountId
+from services.inventory.reservations.model import ReservationId
+
+NotificationId = NewType("NotificationId", UUID)
+
+QUEUED_LEASE_SECONDS = 30  # how long a published notification may lie in the queue before it is published again
+SENDING_LEASE_SECONDS = 30  # longer than a worker's time limit, so that a second one starts only when the first is dead
+RETRY_SECONDS = 15  # between one failed attempt and the next
+ERROR_LENGTH_MAX = 500
+
+
+class State(StrEnum):
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    notification_id: NotificationId
+    kind: str  # the event's name
+    account_id: AccountId
+    reservation_id: ReservationId
+    created_at: datetime
+    request_id: str | None  # of the request that caused it
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A line of a reservation as its owner knows it."""
+
+    sku: str
+    name: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """Everything that a mail says, and to whom."""
+
+    notification: Notification
+    email: str
+    full_name: str
+    external_ref: str | None
+    items: tuple[Item, ...]

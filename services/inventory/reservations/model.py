@@ -1,0 +1,132 @@
+"""Facts and rules about reservations."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+from uuid import UUID
+
+from services.inventory.accounts.model import AccountId
+from services.inventory.stock.model import ItemId
+
+ReservationId = NewType("ReservationId", UUID)
+
+LINES_MAX = 50
+CANDIDATES_MAX = 64  # stock items that one order may lock; plan_order.sql counts them
+HOLD_SECONDS_MAX = 7_200  # a longer hold is a way to keep goods from everybody else
+HOLD_SECONDS_DEFAULT = 600
+EXTERNAL_REF_LENGTH_MAX = 200
+REASON_LENGTH_MAX = 200
+METADATA_BYTES_MAX = 4_096
+
+
+class State(StrEnum):
+    HELD = "held"
+    CONFIRMED = "confirmed"
+    FULFILLED = "fulfilled"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class Transition(StrEnum):
+    CONFIRM = "confirm"
+    CANCEL = "cancel"
+
+
+# Where each transition may start. A state that is not named here never changes.
+LEGAL_FROM: Mapping[Transition, frozenset[State]] = {
+    Transition.CONFIRM: frozenset({State.HELD}),
+    Transition.CANCEL: frozenset({State.HELD, State.CONFIRMED}),
+}
+LEADS_TO: Mapping[Transition, State] = {
+    Transition.CONFIRM: State.CONFIRMED,
+    Transition.CANCEL: State.CANCELLED,
+}
+
+
+class Strategy(StrEnum):
+    """How a line without a warehouse finds one."""
+
+    PRIORITY = "priority"  # the first warehouse, by priority, that can take the whole line
+    EXPLICIT = "explicit"  # it does not: every line must name its warehouse
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    sku: str
+    quantity: int
+    warehouse: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a customer asks to have held."""
+
+    lines: tuple[OrderLine, ...]
+    strategy: Strategy = Strategy.PRIORITY
+    hold_seconds: int = HOLD_SECONDS_DEFAULT
+    external_ref: str | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    item_id: ItemId
+    sku: str
+    warehouse: str
+    quantity: int
+    fulfilled: int = 0
+    released: int = 0
+
+    @property
+    def open(self) -> int:
+        """Units that are still promised."""
+        return self.quantity - self.fulfilled - self.released
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    reservation_id: ReservationId
+    account_id: AccountId
+    external_ref: str | None
+    state: State  # a hold past its time reads as expired
+    lines: tuple[Line, ...]
+    created_at: datetime
+    expires_at: datetime
+    confirmed_at: datetime | None
+    closed_at: datetime | None
+    close_reason: str | None
+    version: int
+    metadata: Mapping[str, object]
+    read_at: datetime  # by the database's clock; state is as of this instant
+
+    def may(self, transition: Transition) -> bool:
+        return self.state in LEGAL_FROM[transition]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why one line of an order cannot be placed."""
+
+    line: int  # its position in the request, from 0
+    kind: str  # unknown_sku, unknown_warehouse or short
+    sku: str
+    warehouse: str | None
+    requested: int
+    available: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What came of an order that was not placed."""
+
+    problems: tuple[Problem, ...]
+    items: tuple[ItemId, ...]  # the stock items that it could have had
+    is_reclaimable: bool  # some hold is over, so that asking again after expire_due may help
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    reservation: Reservation
+    is_replay: bool

@@ -1,0 +1,74 @@
+"""Reservations as PostgreSQL keeps them."""
+
+from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKey, Index, Integer, Table, Text, Uuid, column, func, table, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from services.inventory.reservations.model import EXTERNAL_REF_LENGTH_MAX, State
+from services.inventory.stock.model import QUANTITY_MAX
+from services.runtime.database import metadata
+
+_STATES = ", ".join(f"'{state}'" for state in State)
+_ENDED = ", ".join(f"'{state}'" for state in (State.FULFILLED, State.CANCELLED, State.EXPIRED))
+
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("reservation_id", Uuid, primary_key=True),
+    Column("account_id", Uuid, ForeignKey("accounts.account_id", name="a_reservation_has_an_owner"), nullable=False),
+    Column("external_ref", Text),
+    Column("state", Text, nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Column("confirmed_at", DateTime(timezone=True)),
+    Column("closed_at", DateTime(timezone=True)),
+    Column("close_reason", Text),
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    Column("metadata", JSONB, nullable=False, server_default=text("'{}'")),
+    CheckConstraint(f"state IN ({_STATES})", name="a_state_is_known"),
+    CheckConstraint(f"(state IN ({_ENDED})) = (closed_at IS NOT NULL)", name="an_ended_reservation_has_an_end"),
+    CheckConstraint(f"length(external_ref) BETWEEN 1 AND {EXTERNAL_REF_LENGTH_MAX}", name="an_external_ref_is_short"),
+)
+# Serves expire_due, reserve's look for due holds, and stock_now.
+Index("reservations_due", reservations.c.expires_at, postgresql_where=text("state = 'held'"))
+Index(
+    "one_live_reservation_per_reference",
+    reservations.c.account_id,
+    reservations.c.external_ref,
+    unique=True,
+    postgresql_where=text("state IN ('held', 'confirmed')"),
+)
+
+reservation_lines = Table(
+    "reservation_lines",
+    metadata,
+    Column("reservation_id", Uuid, ForeignKey("reservations.reservation_id", name="a_line_is_of_a_reservation"), primary_key=True),
+    # The cold row, not the hot one: a reference to the counters would make every reservation of an item wait for the others.
+    Column("item_id", Uuid, ForeignKey("stock_items.item_id", name="a_line_is_for_an_item"), primary_key=True),
+    Column("quantity", Integer, nullable=False),
+    Column("fulfilled", Integer, nullable=False, server_default=text("0")),
+    Column("released", Integer, nullable=False, server_default=text("0")),
+    CheckConstraint(f"quantity BETWEEN 1 AND {QUANTITY_MAX}", name="a_line_has_1_to_1000000_units"),
+    CheckConstraint("fulfilled >= 0", name="fulfilled_is_not_negative"),
+    CheckConstraint("released >= 0", name="released_is_not_negative"),
+    CheckConstraint("fulfilled + released <= quantity", name="a_line_ends_no_more_than_it_has"),
+)
+# Serves expire_due for given items, and the invariants.
+Index("reservation_lines_of_an_item", reservation_lines.c.item_id, reservation_lines.c.reservation_id)
+
+# A view: see reservation_now.sql.
+reservation_now = table(
+    "reservation_now",
+    column("reservation_id", Uuid),
+    column("account_id", Uuid),
+    column("external_ref", Text),
+    column("state", Text),
+    column("lines", JSONB),
+    column("created_at", DateTime(timezone=True)),
+    column("expires_at", DateTime(timezone=True)),
+    column("confirmed_at", DateTime(timezone=True)),
+    column("closed_at", DateTime(timezone=True)),
+    column("close_reason", Text),
+    column("version", Integer),
+    column("metadata", JSONB),
+    column("read_at", DateTime(timezone=True)),
+)

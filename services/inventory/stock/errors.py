@@ -1,0 +1,59 @@
+"""How stock can refuse."""
+
+from collections.abc import Sequence
+
+from services.inventory.stock.model import ON_HAND_MAX
+from services.runtime.errors import Conflict, Fault, Invalid, NotFound
+
+
+class StockItemNotFound(NotFound):
+    def __init__(self, what: str) -> None:
+        super().__init__(f"there is no stock item {what}; PUT /v1/products/{{sku}}/stock/{{warehouse}} makes one")
+
+
+class UnknownStockItem(Invalid):
+    code = "unknown_stock_item"
+    title = "No such stock item"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("some items are not stocked there; PUT /v1/products/{sku}/stock/{warehouse} makes a stock item", faults)
+
+
+class DuplicateItems(Invalid):
+    code = "duplicate_items"
+    title = "An item is named twice"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("each sku and warehouse may appear once in a request; add the deltas up", faults)
+
+
+class InsufficientOnHand(Conflict):
+    code = "insufficient_on_hand"
+    title = "Not that much on hand"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("more units would leave than are on hand; nothing was changed", faults)
+
+
+class StockBelowReserved(Conflict):
+    code = "stock_below_reserved"
+    title = "Units are promised"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("fewer units would be left than reservations hold; nothing was changed", faults)
+
+
+class LimitBelowReserved(Conflict):
+    code = "limit_below_reserved"
+    title = "Units are promised"
+
+    def __init__(self) -> None:
+        super().__init__("reservations already rely on a higher backorder_limit; cancel some first")
+
+
+class OnHandLimitExceeded(Conflict):
+    code = "on_hand_limit_exceeded"
+    title = "Too much in one place"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__(f"no item can have more than {ON_HAND_MAX:,} units on hand; nothing was changed", faults)

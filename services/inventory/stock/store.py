@@ -1,0 +1,202 @@
+"""Every statement about stock items, their levels and the ledger."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
+
+from sqlalchemy import ARRAY, Integer, RowMapping, Text, Uuid, and_, bindparam, func, select, true, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.inventory.catalog.model import Product, Warehouse
+from services.inventory.catalog.tables import products, warehouses
+from services.inventory.stock.errors import LimitBelowReserved
+from services.inventory.stock.model import Availability, Available, Change, Counters, ItemId, Level, Movement, StockItem, StockSettings
+from services.inventory.stock.tables import stock_items, stock_levels, stock_movements, stock_now
+from services.runtime.database import constraint_name
+from services.runtime.paging import Page, Position, fetch_page
+
+_FIND_ITEM = (
+    select(
+        stock_items.c.item_id,
+        products.c.sku,
+        warehouses.c.code.label("warehouse"),
+        stock_levels.c.safety_stock,
+        stock_levels.c.backorder_limit,
+        stock_levels.c.low_stock_at,
+        stock_items.c.version,
+    )
+    .select_from(stock_items)
+    .join(stock_levels, stock_levels.c.item_id == stock_items.c.item_id)
+    .join(products, products.c.product_id == stock_items.c.product_id)
+    .join(warehouses, warehouses.c.warehouse_id == stock_items.c.warehouse_id)
+    .where(stock_items.c.product_id == bindparam("product_id"), stock_items.c.warehouse_id == bindparam("warehouse_id"))
+)
+_LOCK_ITEM = _FIND_ITEM.with_for_update(of=stock_items, key_share=True)
+_ADD_ITEM = insert(stock_items).on_conflict_do_nothing(constraint="a_product_has_one_item_in_a_warehouse")
+_ADD_LEVEL = insert(stock_levels)
+_SET_VERSION = update(stock_items).where(stock_items.c.item_id == bindparam("of_item")).values(version=stock_items.c.version + 1)
+_SET_LEVEL = (
+    update(stock_levels)
+    .where(stock_levels.c.item_id == bindparam("of_item"))
+    .values(
+        safety_stock=bindparam("safety_stock"),
+        backorder_limit=bindparam("backorder_limit"),
+        low_stock_at=bindparam("low_stock_at"),
+        updated_at=func.clock_timestamp(),
+    )
+)
+
+_skus, _codes = bindparam("skus", type_=ARRAY(Text)), bindparam("codes", type_=ARRAY(Text))
+_places = func.unnest(_skus, _codes).table_valued("sku", "code", name="places").render_derived()
+_RESOLVE = (
+    select(_places.c.sku, _places.c.code, stock_items.c.item_id)
+    .select_from(_places)
+    .join(products, products.c.sku == _places.c.sku)
+    .join(warehouses, warehouses.c.code == _places.c.code)
+    .join(
+        stock_items,
+        (stock_items.c.product_id == products.c.product_id) & (stock_items.c.warehouse_id == warehouses.c.warehouse_id),
+    )
+)
+_item_ids = bindparam("item_ids", type_=ARRAY(Uuid))
+_LOCK_LEVELS = (
+    select(
+        stock_levels.c.item_id,
+        stock_levels.c.on_hand,
+        stock_levels.c.held,
+        stock_levels.c.allocated,
+        stock_levels.c.backorder_limit,
+    )
+    .where(stock_levels.c.item_id == func.any(_item_ids))
+    .order_by(stock_levels.c.item_id)
+    .with_for_update(key_share=True)
+)
+_changes = (
+    func.unnest(
+        _item_ids,
+        bindparam("on_hand", type_=ARRAY(Integer)),
+        bindparam("held", type_=ARRAY(Integer)),
+        bindparam("allocated", type_=ARRAY(Integer)),
+    )
+    .table_valued("item_id", "on_hand", "held", "allocated", name="changes")
+    .render_derived()
+)
+_CHANGE_LEVELS = (
+    update(stock_levels)
+    .where(stock_levels.c.item_id == _changes.c.item_id)
+    .values(
+        on_hand=stock_levels.c.on_hand + _changes.c.on_hand,
+        held=stock_levels.c.held + _changes.c.held,
+        allocated=stock_levels.c.allocated + _changes.c.allocated,
+        updated_at=func.clock_timestamp(),
+    )
+)
+_ADD_MOVEMENTS = insert(stock_movements)
+_LEVELS = select(stock_now)
+_LEVEL = _LEVELS.where(stock_now.c.item_id == bindparam("item_id"))
+_clock = select(func.clock_timestamp().label("read_at")).subquery("clock")
+_AVAILABILITY = select(_clock.c.read_at, stock_now.c.sku, stock_now.c.warehouse, stock_now.c.available).order_by(
+    stock_now.c.sku, stock_now.c.warehouse
+)
+
+
+async def find_item(connection: AsyncConnection, product: Product, warehouse: Warehouse) -> StockItem | None:
+    row = (await connection.execute(_FIND_ITEM, _ids(product, warehouse))).mappings().one_or_none()
+    return _item(row) if row else None
+
+
+async def lock_item(connection: AsyncConnection, product: Product, warehouse: Warehouse) -> StockItem | None:
+    """The stock item, whose settings nobody else can change until this transaction ends."""
+    row = (await connection.execute(_LOCK_ITEM, _ids(product, warehouse))).mappings().one_or_none()
+    return _item(row) if row else None
+
+
+async def add_item(connection: AsyncConnection, item_id: ItemId, product: Product, warehouse: Warehouse, settings: StockSettings) -> bool:
+    """Insert a stock item with nothing on hand. False if another transaction has made one since."""
+    if (await connection.execute(_ADD_ITEM, {"item_id": item_id, **_ids(product, warehouse)})).rowcount == 0:
+        return False
+    await connection.execute(_ADD_LEVEL, {"item_id": item_id, **asdict(settings)})
+    return True
+
+
+async def set_settings(connection: AsyncConnection, item_id: ItemId, settings: StockSettings) -> None:
+    """Change the settings of a locked item. Locks its level. Refuses: LimitBelowReserved."""
+    await connection.execute(_SET_VERSION, {"of_item": item_id})
+    try:
+        await connection.execute(_SET_LEVEL, {"of_item": item_id, **asdict(settings)})
+    except IntegrityError as error:
+        if constraint_name(error) == "promises_do_not_exceed_stock":
+            raise LimitBelowReserved from error
+        raise
+
+
+async def resolve(connection: AsyncConnection, places: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], ItemId]:
+    """The stock items of pairs of sku and warehouse code; pairs without one are left out."""
+    values = {"skus": [sku for sku, _ in places], "codes": [code for _, code in places]}
+    return {(row.sku, row.code): row.item_id for row in await connection.execute(_RESOLVE, values)}
+
+
+async def lock_levels(connection: AsyncConnection, item_ids: Collection[ItemId]) -> Mapping[ItemId, Counters]:
+    """The counters of the items, which nobody else can change until this transaction ends.
+
+    The one place that locks levels: in ascending order, so that two transactions never wait for each other.
+    """
+    rows = (await connection.execute(_LOCK_LEVELS, {"item_ids": sorted(item_ids)})).mappings()
+    return {row["item_id"]: Counters(row["on_hand"], row["held"], row["allocated"], row["backorder_limit"]) for row in rows}
+
+
+async def change_levels(connection: AsyncConnection, changes: Mapping[ItemId, Change]) -> None:
+    """Add to the counters. Lock the levels first; the constraints have the last word."""
+    values = {
+        "item_ids": list(changes),
+        "on_hand": [change.on_hand for change in changes.values()],
+        "held": [change.held for change in changes.values()],
+        "allocated": [change.allocated for change in changes.values()],
+    }
+    await connection.execute(_CHANGE_LEVELS, values)
+
+
+async def add_movements(connection: AsyncConnection, movements: Sequence[Movement]) -> None:
+    """Append to the ledger what change_levels does to on_hand in the same transaction."""
+    await connection.execute(_ADD_MOVEMENTS, [{**asdict(movement), "reason": movement.reason.value} for movement in movements])
+
+
+async def find_level(connection: AsyncConnection, item_id: ItemId) -> Level | None:
+    row = (await connection.execute(_LEVEL, {"item_id": item_id})).mappings().one_or_none()
+    return Level(**row) if row else None
+
+
+async def list_levels(
+    connection: AsyncConnection, *, skus: Sequence[str], warehouses: Sequence[str], position: Position | None, limit: int
+) -> Page[Level]:
+    """Levels by item, of these skus and in these warehouses; an empty filter lets all through."""
+    statement = _LEVELS
+    if skus:
+        statement = statement.where(stock_now.c.sku.in_(skus))
+    if warehouses:
+        statement = statement.where(stock_now.c.warehouse.in_(warehouses))
+    return await fetch_page(connection, statement, [stock_now.c.item_id], _level, position=position, limit=limit)
+
+
+async def read_availability(connection: AsyncConnection, skus: Sequence[str], warehouse: str | None) -> Availability:
+    """What can be reserved of each sku in each warehouse, or in one. Unknown skus are left out."""
+    is_there = stock_now.c.warehouse == warehouse if warehouse is not None else true()
+    is_wanted = and_(stock_now.c.sku.in_(skus), is_there)
+    # An outer join, so that the clock is told even where nothing is in stock.
+    rows = (await connection.execute(_AVAILABILITY.select_from(_clock.outerjoin(stock_now, is_wanted)))).all()
+    items = tuple(Available(row.sku, row.warehouse, row.available) for row in rows if row.sku is not None)
+    return Availability(items, rows[0].read_at)
+
+
+def _ids(product: Product, warehouse: Warehouse) -> dict[str, object]:
+    return {"product_id": product.product_id, "warehouse_id": warehouse.warehouse_id}
+
+
+def _item(row: RowMapping) -> StockItem:
+    settings = StockSettings(row["safety_stock"], row["backorder_limit"], row["low_stock_at"])
+    return StockItem(row["item_id"], row["sku"], row["warehouse"], settings, row["version"])
+
+
+def _level(row: RowMapping) -> Level:
+    return Level(**row)

@@ -1,0 +1,1 @@
+"""What any process needs: settings, connections, clocks, logs, the outbox. Nothing here knows a business noun."""

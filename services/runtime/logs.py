@@ -1,0 +1,46 @@
+"""Logs: one canonical line per request and per task, written where the work enters the process."""
+
+import logging
+import sys
+from contextvars import ContextVar
+from typing import Literal
+
+import orjson
+import structlog
+
+# Follows one request through log lines, the outbox and the mail that it causes.
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+
+def configure_logs(log_format: Literal["json", "text"]) -> None:
+    """Write events to standard output as JSON lines, or as text for people. Call it first thing in a process."""
+    renderer: list[structlog.typing.Processor]
+    factory: structlog.BytesLoggerFactory | structlog.PrintLoggerFactory
+    if log_format == "json":
+        # Without local variables: they hold passwords and tokens.
+        tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        renderer = [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer(serializer=orjson.dumps)]
+        factory = structlog.BytesLoggerFactory()
+    else:
+        renderer = [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback)]
+        factory = structlog.PrintLoggerFactory()
+    structlog.configure(
+        processors=[
+            _add_request_id,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=factory,
+        cache_logger_on_first_use=True,
+    )
+
+
+def _add_request_id(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    current = request_id.get()
+    if current is not None:
+        event.setdefault("request_id", current)
+    return event

@@ -1,0 +1,116 @@
+"""Every setting of every process, from `HOLDFAST_` variables; `.env.example` explains each."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "HOLDFAST_"
+SECRET_LENGTH_MIN = 32  # HS256 wants a key as long as its hash; 32 characters of base64 are 192 random bits
+SECRET_DISTINCT_MIN = 10  # "aaaa…" and "changemechangeme…" have fewer
+PORT_MAX = 65_535
+
+
+class InvalidSettings(Exception):
+    """The environment cannot run this process; the message says what to change, and never shows a value."""
+
+
+def _strong(secret: SecretStr) -> SecretStr:
+    value = secret.get_secret_value()
+    if len(value) < SECRET_LENGTH_MIN or len(set(value)) < SECRET_DISTINCT_MIN:
+        raise ValueError(f"is weak: make one of at least {SECRET_LENGTH_MIN} random characters with `openssl rand -base64 48`")
+    return secret
+
+
+def _url_of(*schemes: str) -> AfterValidator:
+    def check(url: SecretStr) -> SecretStr:
+        parts = urlsplit(url.get_secret_value())
+        if parts.scheme not in schemes or not parts.hostname:
+            raise ValueError(f"must be a URL like {schemes[0]}://host:port/…")
+        return url
+
+    return AfterValidator(check)
+
+
+Secret = Annotated[SecretStr, AfterValidator(_strong)]
+Port = Annotated[int, Field(ge=1, le=PORT_MAX)]
+DatabaseUrl = Annotated[SecretStr, _url_of("postgresql")]  # a URL may carry a password, so none is ever printed
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    database_url: DatabaseUrl
+    direct_database_url: DatabaseUrl | None = None
+    broker_url: Annotated[SecretStr, _url_of("redis", "rediss", "amqp", "amqps")]
+    smtp_url: Annotated[SecretStr, _url_of("smtp")]
+    mail_from: str = "Holdfast <no-reply@holdfast.example>"
+
+    token_secret: Secret
+    password_pepper: Secret
+    bcrypt_cost: Annotated[int, Field(ge=4, le=16)] = 12
+
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    api_workers: Annotated[int, Field(ge=1, le=64)] = 2
+    public_url: str = ""
+    database_pool_size: Annotated[int, Field(ge=1, le=100)] = 5
+
+    log_format: Literal["json", "text"] = "json"
+    sql: Literal["on", "off"] = "off"
+
+    # Of the local stack alone; named here so that they are not taken for typing errors.
+    smtp_port: Port = 1025
+    mail_ui_port: Port = 8025
+
+    @model_validator(mode="after")
+    def _fill_in(self) -> Self:
+        if not self.public_url:
+            object.__setattr__(self, "public_url", f"http://127.0.0.1:{self.port}")
+        return self
+
+    @property
+    def direct_url(self) -> str:
+        """For SQLAlchemy with asyncpg: PostgreSQL itself, past any pooler."""
+        return _for_asyncpg(self.direct_database_url or self.database_url)
+
+    @property
+    def pooled_url(self) -> str:
+        """For SQLAlchemy with asyncpg: where units of work go."""
+        return _for_asyncpg(self.database_url)
+
+    @property
+    def has_pooler(self) -> bool:
+        """Whether a pooler sits between us and PostgreSQL: then sessions are not ours to set up."""
+        return self.direct_url != self.pooled_url
+
+
+def _for_asyncpg(url: SecretStr) -> str:
+    return url.get_secret_value().replace("postgresql://", "postgresql+asyncpg://", 1)
+
+
+def load_settings() -> Settings:
+    """The settings of this environment. Raises InvalidSettings with one sentence for each variable that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise InvalidSettings("\n".join(_sentences(error))) from None
+
+
+def _sentences(error: ValidationError) -> Iterable[str]:
+    for fault in error.errors(include_input=False, include_url=False):
+        name = PREFIX + str(fault["loc"][0]).upper() if fault["loc"] else "settings"
+        reason = "is not set" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
+        yield f"{name} {reason}"
+
+
+def unknown_variables(environment: Mapping[str, str]) -> Iterable[str]:
+    """A sentence for each `HOLDFAST_` variable that no setting reads, with the nearest one that is known."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in known and not name.startswith(PREFIX + "TEST_"):
+            nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
+            yield f"{name} is not a setting; did you mean {nearest}?"

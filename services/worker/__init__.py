@@ -1,0 +1,1 @@
+"""PROCESSES: Celery in, commands out; and the relay, which feeds it."""

@@ -1,0 +1,48 @@
+"""What one Celery child holds: an event loop and the resources that live on it, opened after the fork."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.runtime.resources import Resources, open_resources
+from services.runtime.settings import Settings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Child:
+    """Open it once in each child and close it when that ends. Celery has no asyncio; this is the bridge."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._loop = asyncio.Runner()
+        self._stack = AsyncExitStack()
+        self.resources: Resources = self._loop.run(self._stack.enter_async_context(open_resources(settings, application="holdfast-worker")))
+
+    def transact(self, command: Callable[Concatenate[AsyncConnection, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`Database.transact`, for a caller that is not async."""
+        return self._loop.run(self.resources.database.transact(command, *args, **kwargs))
+
+    def close(self) -> None:
+        self._loop.run(self._stack.aclose())
+        self._loop.close()
+
+
+_open: list[Child] = []
+
+
+def open_child(settings: Settings) -> None:
+    _open.append(Child(settings))
+
+
+def child() -> Child:
+    """The one of this process."""
+    return _open[0]
+
+
+def close_child() -> None:
+    while _open:
+        _open.pop().close()

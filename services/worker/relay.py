@@ -1,0 +1,100 @@
+"""The relay: moves what happened to those who must act on it, and ends holds whose time is over.
+
+Any number may run at once: rows that one has locked, the others skip. Killed anywhere, it loses nothing: what it had not
+committed is still in the outbox, and what it had published but nobody sent comes due again.
+"""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.inventory.notifications import commands as notifications
+from services.inventory.notifications.model import NotificationId
+from services.inventory.reservations import store as reservations
+from services.runtime import outbox
+from services.runtime.database import Database
+from services.runtime.errors import Unavailable
+from services.runtime.logs import log
+from services.runtime.resources import open_resources
+from services.runtime.startup import start_process
+from services.worker.app import create_celery
+from services.worker.subscriptions import SUBSCRIPTIONS
+
+BATCH = 100  # events or notifications in one transaction
+EXPIRE_BATCH = 200
+BUSY_SECONDS = 0.05
+IDLE_SECONDS = 1.0
+SEND_TASK = "email.send"
+
+
+async def react(connection: AsyncConnection) -> int:
+    """Take a batch from the outbox and let the subscribers react, in one transaction; how many events it was.
+
+    During a deploy newer code may write events that this code does not know; they are left for a relay that does.
+    """
+    events = await outbox.take(connection, names=SUBSCRIPTIONS.keys(), limit=BATCH)
+    for event in events:
+        for reaction in SUBSCRIPTIONS[event.name]:
+            await reaction(connection, event)
+    return len(events)
+
+
+async def deliver_once(database: Database, celery: Celery) -> int:
+    """One round: react to events, then publish what is due. How much there was."""
+    reacted = await database.transact(react)
+    due = await database.transact(notifications.lease_due, limit=BATCH)
+    # Outside any transaction, and in a thread, because Celery blocks.
+    await asyncio.to_thread(_publish, celery, due)
+    return reacted + len(due)
+
+
+async def expire_once(database: Database) -> int:
+    """End a batch of holds whose time is over; how many."""
+    return await database.autocommit(reservations.expire_due, limit=EXPIRE_BATCH)
+
+
+async def run(work: Callable[[], Awaitable[int]], stop: asyncio.Event) -> None:
+    """Repeat the work until told to stop: at once while there is some, then ever more calmly, up to once a second."""
+    wait = BUSY_SECONDS
+    while not stop.is_set():
+        try:
+            wait = BUSY_SECONDS if await work() else min(wait * 2, IDLE_SECONDS)
+        except Unavailable as refusal:
+            log.warning("relay.waiting", code=refusal.code, detail=refusal.detail)
+            wait = IDLE_SECONDS
+        try:
+            async with asyncio.timeout(wait):
+                await stop.wait()
+        except TimeoutError:
+            continue
+
+
+def _publish(celery: Celery, due: Sequence[NotificationId]) -> None:
+    try:
+        for notification_id in due:
+            celery.send_task(SEND_TASK, args=[str(notification_id)])
+    except OperationalError as error:
+        # The leases end by themselves, and then these are due again.
+        log.warning("relay.broker_unreachable", error=str(error), unpublished=len(due))
+
+
+async def serve() -> None:
+    settings = start_process()
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    async with open_resources(settings, application="holdfast-relay") as resources:
+        database, celery = resources.database, create_celery(settings)
+        log.info("relay.started")
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(run(lambda: deliver_once(database, celery), stop))
+            loops.create_task(run(lambda: expire_once(database), stop))
+    log.info("relay.stopped")
+
+
+if __name__ == "__main__":
+    asyncio.run(serve())

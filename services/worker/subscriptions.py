@@ -1,0 +1,18 @@
+"""Who reacts to what. A reaction runs in the transaction that takes the event from the outbox."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.inventory.notifications.commands import notify_owner
+from services.inventory.reservations.events import EXPIRED, HELD, ReservationCancelled, ReservationConfirmed
+from services.runtime.outbox import Recorded
+
+Reaction = Callable[[AsyncConnection, Recorded], Awaitable[None]]
+
+SUBSCRIPTIONS: Mapping[str, Sequence[Reaction]] = {
+    HELD: (),
+    ReservationConfirmed.name: (notify_owner,),
+    ReservationCancelled.name: (notify_owner,),
+    EXPIRED: (notify_owner,),
+}

@@ -1,0 +1,1 @@
+"""What workers do: one file for each kind of work with the outside world."""

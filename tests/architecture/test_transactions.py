@@ -1,0 +1,42 @@
+"""Without these, half a unit of work gets committed, and SQL hides where nobody looks for it."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from tests.support.sources import Source, sources
+
+_STATEMENTS = {"select", "insert", "update", "delete", "text"}
+
+
+def ends_of_transactions(source: Source) -> Iterator[str]:
+    for call in source.calls():
+        if isinstance(call.func, ast.Attribute) and call.func.attr in {"commit", "rollback"}:
+            yield source.at(call)
+
+
+def sql_outside_stores(source: Source) -> Iterator[str]:
+    path = PurePosixPath(source.path)
+    if path.name in {"store.py", "tables.py"} or path.is_relative_to("services/runtime"):
+        return
+    for call in source.calls():
+        match call.func:
+            case ast.Name(id=name) | ast.Attribute(value=ast.Name(id="sa" | "sqlalchemy"), attr=name) if name in _STATEMENTS:
+                yield source.at(call)
+            case ast.Attribute(attr="exec_driver_sql"):
+                yield source.at(call)
+
+
+def test_the_business_leaves_commit_and_rollback_to_the_process() -> None:
+    assert [place for source in sources("services/inventory") for place in ends_of_transactions(source)] == []
+
+
+def test_statements_live_in_stores() -> None:
+    assert [place for source in sources("services") for place in sql_outside_stores(source)] == []
+
+
+def test_both_rules_can_be_broken() -> None:
+    hasty = Source("services/inventory/stock/commands.py", "await connection.commit()\nawait connection.execute(select(levels))")
+
+    assert list(ends_of_transactions(hasty)) == ["services/inventory/stock/commands.py:1"]
+    assert list(sql_outside_stores(hasty)) == ["services/inventory/stock/commands.py:2"]

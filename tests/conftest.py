@@ -1,0 +1,14 @@
+"""Every fixture lives in tests/support, named for what it gives."""
+
+pytest_plugins = [
+    "tests.support.options",
+    "tests.support.servers",
+    "tests.support.database",
+    "tests.support.mail",
+    "tests.support.people",
+    "tests.support.shop",
+    "tests.support.delivery",
+    "tests.support.processes",
+    "tests.support.api",
+    "tests.support.unplugged",
+]

@@ -1,0 +1,104 @@
+"""Without these, a mail is lost or doubled with its message: a broker may forget, repeat and be gone."""
+
+from dataclasses import replace
+from functools import partial
+
+from redis.asyncio import Redis
+
+from services.runtime.database import Database as OurDatabase
+from services.worker.app import create_celery
+from services.worker.relay import SEND_TASK, react
+from tests.support.api import Client, line
+from tests.support.database import Database
+from tests.support.delivery import are_sent, end_leases
+from tests.support.eventually import eventually
+from tests.support.fault_proxy import fault_proxy
+from tests.support.mail import Mails
+from tests.support.processes import Processes
+from tests.support.program import Program
+from tests.support.settings import settings
+
+_WITHIN_SECONDS = 20
+_QUEUE = "celery"  # the list that Celery's messages wait in
+
+
+async def test_a_mail_whose_message_the_broker_forgot_is_sent_after_its_lease(
+    customer: Client, staff: Client, database: Database, *, broker_url: str, mails: Mails, processes: Processes
+) -> None:
+    await staff.stock("MUG", "AMS", 2)
+    async with fault_proxy(broker_url) as to_broker, Redis.from_url(broker_url) as broker:
+        # Not there at all when the first is confirmed, there but forgetful when the second is.
+        to_broker.refuse()
+        relay = processes.relay(where=replace(processes.where, broker_url=to_broker.url))
+        await _confirm(customer)
+        await eventually(partial(_noticed, relay), within_seconds=_WITHIN_SECONDS)
+        await to_broker.listen()
+        await _confirm(customer)
+        await eventually(partial(_has_message, broker), within_seconds=_WITHIN_SECONDS)
+        await broker.flushdb()
+
+        worker = processes.worker()
+        await end_leases(database)
+
+        await mails.arrive(2, within_seconds=_WITHIN_SECONDS)
+    await eventually(partial(are_sent, database, 2), within_seconds=_WITHIN_SECONDS)
+    assert len({mail["Message-ID"] for mail in mails.received}) == len(mails.received) == 2
+    worker.kill()  # sooner over than asked to stop
+
+
+async def test_a_message_that_the_broker_repeats_sends_no_second_mail(
+    customer: Client, staff: Client, database: Database, *, broker_url: str, ours: OurDatabase, mails: Mails, processes: Processes
+) -> None:
+    await staff.stock("MUG", "AMS", 1)
+    await _confirm(customer)
+    await ours.transact(react)
+    [(notification_id,)] = await database.rows("SELECT notification_id FROM notifications")
+    with create_celery(settings(processes.where)) as celery:
+        for _ in range(6):
+            celery.send_task(SEND_TASK, args=[str(notification_id)])
+    mails.withhold_answers()
+    worker = processes.worker()
+
+    async with Redis.from_url(broker_url) as broker:
+        await mails.arrive(1, within_seconds=_WITHIN_SECONDS)
+        await eventually(partial(_has_in_hand, broker, 1), within_seconds=_WITHIN_SECONDS)  # its other child had the rest
+        mails.answer_again()
+        await eventually(partial(_has_in_hand, broker, 0), within_seconds=_WITHIN_SECONDS)
+
+    assert await are_sent(database, 1)
+    assert len(mails.received) == 1
+    worker.kill()  # sooner over than asked to stop
+
+
+async def test_what_the_relay_published_before_it_was_killed_is_sent_without_it(
+    customer: Client, staff: Client, *, broker_url: str, mails: Mails, processes: Processes
+) -> None:
+    await staff.stock("MUG", "AMS", 1)
+    relay = processes.relay()
+    await _confirm(customer)
+    async with Redis.from_url(broker_url) as broker:
+        await eventually(partial(_has_message, broker), within_seconds=_WITHIN_SECONDS)
+
+    relay.kill()
+    worker = processes.worker()
+
+    await mails.arrive(1, within_seconds=_WITHIN_SECONDS)
+    worker.kill()  # sooner over than asked to stop
+
+
+async def _confirm(customer: Client) -> None:
+    placed = await customer.place(line("MUG"))
+    assert (await customer.confirm(placed.json()["id"])).is_success
+
+
+async def _noticed(relay: Program) -> bool:
+    return "relay.broker_unreachable" in relay.tail
+
+
+async def _has_in_hand(broker: Redis, count: int) -> bool:
+    """Whether workers have taken all messages, and finished all but so many."""
+    return await broker.llen(_QUEUE) == 0 and await broker.hlen("unacked") == count
+
+
+async def _has_message(broker: Redis) -> bool:
+    return int(await broker.llen(_QUEUE)) > 0

@@ -1,0 +1,97 @@
+"""Without these, a mail is lost with the worker that had it in hand, or the customer cannot tell one mail sent twice from two."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import psutil  # type: ignore[import-untyped]
+import pytest
+
+from tests.support.api import Client, line
+from tests.support.database import Database
+from tests.support.delivery import Deliver, are_sent, end_leases, states
+from tests.support.eventually import eventually
+from tests.support.fault_proxy import fault_proxy
+from tests.support.mail import Mails
+from tests.support.options import Rounds
+from tests.support.processes import Processes
+from tests.support.program import Program
+
+_WITHIN_SECONDS = 20
+
+
+def _kill_children(processes: Processes, worker: Program) -> Program:
+    """The worker that goes on, with children that it makes anew."""
+    del processes
+    for child in psutil.Process(worker.pid).children():
+        child.kill()
+    return worker
+
+
+def _kill_whole(processes: Processes, worker: Program) -> Program:
+    worker.kill()
+    return processes.worker()
+
+
+@pytest.mark.parametrize("kill", [_kill_children, _kill_whole], ids=["child", "whole"])
+async def test_a_mail_whose_worker_is_killed_before_it_heard_that_it_was_taken_comes_again_under_its_id(
+    customer: Client,
+    staff: Client,
+    database: Database,
+    *,
+    deliver: Deliver,
+    mails: Mails,
+    processes: Processes,
+    rounds: Rounds,
+    kill: Callable[[Processes, Program], Program],
+) -> None:
+    worker = processes.worker()
+    await staff.stock("MUG", "AMS", 1_000_000)
+    for n in range(rounds(quick=1, proof=100)):
+        mails.withhold_answers()
+        await _confirm(customer)
+        await deliver()
+        await mails.arrive(2 * n + 1, within_seconds=_WITHIN_SECONDS)
+
+        worker = kill(processes, worker)
+        mails.answer_again()
+        await end_leases(database)
+        await deliver()
+
+        *_, first, second = await mails.arrive(2 * n + 2, within_seconds=_WITHIN_SECONDS)
+        await eventually(partial(are_sent, database, n + 1), within_seconds=_WITHIN_SECONDS)
+        assert first["Message-ID"] == second["Message-ID"]
+        assert first["Date"] == second["Date"]
+    assert len(mails.received) == 2 * (n + 1)
+    assert await database.rows("SELECT DISTINCT attempts, last_error FROM notifications") == [(2, None)]
+    worker.kill()  # sooner over than asked to stop
+
+
+async def test_a_mail_whose_worker_is_killed_before_the_server_had_it_comes_once(
+    customer: Client, staff: Client, database: Database, *, deliver: Deliver, mails: Mails, processes: Processes
+) -> None:
+    await staff.stock("MUG", "AMS", 1)
+    async with fault_proxy(mails.url) as hanging:
+        hanging.hang()
+        worker = processes.worker(where=replace(processes.where, smtp_url=hanging.url))
+        await _confirm(customer)
+        await deliver()
+        await eventually(partial(_is_being_sent, database), within_seconds=_WITHIN_SECONDS)
+
+        _kill_children(processes, worker)
+        hanging.resume()
+        await end_leases(database)
+        await deliver()
+
+        await eventually(partial(are_sent, database, 1), within_seconds=_WITHIN_SECONDS)
+        assert len(mails.received) == 1
+        worker.kill()  # sooner over than asked to stop
+
+
+async def _confirm(customer: Client) -> None:
+    placed = await customer.place(line("MUG"))
+    assert (await customer.confirm(placed.json()["id"])).is_success
+
+
+async def _is_being_sent(database: Database) -> bool:
+    return await states(database) == ["sending"]

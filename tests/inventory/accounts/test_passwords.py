@@ -1,0 +1,75 @@
+"""Without these, a stolen table is a list of passwords, or a long password is one that anybody can shorten."""
+
+import asyncio
+import hashlib
+import hmac
+from base64 import b64encode
+from collections.abc import Iterator
+
+import bcrypt
+import pytest
+
+from services.inventory.accounts.errors import TooManySignIns
+from services.inventory.accounts.passwords import THREADS, WAITING_MAX, Passwords
+from tests.support.settings import Where, settings
+
+HERE = Where(database_url="postgresql://nobody@127.0.0.1:1/none")
+
+
+@pytest.fixture
+def passwords() -> Iterator[Passwords]:
+    with Passwords(settings(HERE)) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("password", ["hunter2", "x" * 1_024, "👕" * 1_024, "a\0b", "\udfff", ""])
+async def test_a_password_matches_itself(passwords: Passwords, password: str) -> None:
+    stored = await passwords.hash(password)
+
+    assert await passwords.matches(password, stored)
+    assert not await passwords.matches(password + " ", stored)
+    assert password == "" or password not in stored
+
+
+@pytest.mark.parametrize(("one", "other"), [("x" * 72 + "a", "x" * 72 + "b"), ("a\0b", "a\0c"), ("A", "a"), ("é", "e\u0301")])
+async def test_no_part_of_a_password_is_cut_off_or_smoothed(passwords: Passwords, one: str, other: str) -> None:
+    assert not await passwords.matches(other, await passwords.hash(one))
+
+
+async def test_one_password_has_a_new_hash_each_time(passwords: Passwords) -> None:
+    assert await passwords.hash("hunter2") != await passwords.hash("hunter2")
+
+
+async def test_nobody_has_a_password(passwords: Passwords) -> None:
+    assert not await passwords.matches("nobody", None)
+
+
+async def test_a_hash_is_worth_nothing_without_the_pepper(passwords: Passwords) -> None:
+    stored = await passwords.hash("hunter2")
+
+    with Passwords(settings(HERE, password_pepper="another pepper, of 32 characters or more")) as others:
+        assert not await others.matches("hunter2", stored)
+    assert not bcrypt.checkpw(b"hunter2", stored.encode())
+
+
+async def test_what_bcrypt_hashes_is_an_hmac_that_it_reads_whole(passwords: Passwords) -> None:
+    chosen = settings(HERE)
+    digest = hmac.digest(chosen.password_pepper.get_secret_value().encode(), b"hunter2", hashlib.sha256)
+
+    assert len(b64encode(digest)) < 72
+    assert bcrypt.checkpw(b64encode(digest), (await passwords.hash("hunter2")).encode())
+
+
+async def test_the_cost_is_the_one_in_the_settings() -> None:
+    with Passwords(settings(HERE, bcrypt_cost="5")) as opened:
+        assert (await opened.hash("hunter2")).startswith("$2b$05$")
+
+
+async def test_a_full_queue_refuses_at_once_and_empties_again(passwords: Passwords) -> None:
+    attempts = [passwords.matches("x", None) for _ in range(THREADS + WAITING_MAX + 1)]
+
+    *answers, refusal = await asyncio.gather(*attempts, return_exceptions=True)
+
+    assert answers == [False] * (THREADS + WAITING_MAX)
+    assert isinstance(refusal, TooManySignIns)
+    assert not await passwords.matches("x", None)

@@ -1,0 +1,126 @@
+"""Without these, a deploy stops half-way, and the way back is found to be missing when it is needed."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from unittest import mock
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from services.cli.main import PROJECT
+from services.runtime.readiness import newest_migration
+from tests.support.database import Database
+from tests.support.eventually import eventually
+from tests.support.leash import Leash
+from tests.support.program import Program
+from tests.support.settings import Where, environment
+
+EVERYTHING = """
+    SELECT 'column' AS kind, format('%s.%s', table_name, column_name) AS name, format('%s %s %s', data_type, is_nullable, column_default)
+      FROM information_schema.columns WHERE table_schema = 'public'
+    UNION ALL SELECT 'constraint', conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+    UNION ALL SELECT 'index', indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+    UNION ALL SELECT 'function', proname, pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+    UNION ALL SELECT 'view', viewname, definition FROM pg_views WHERE schemaname = 'public'
+    UNION ALL SELECT 'trigger', tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+    UNION ALL SELECT 'option', relname, reloptions::text FROM pg_class WHERE relnamespace = 'public'::regnamespace
+              AND reloptions IS NOT NULL
+    ORDER BY 1, 2, 3
+"""
+MIGRATORS = 3
+LOCK_KEY = 0x401DFA57  # migrations/env.py runs when it is imported, so it cannot tell
+SNAPSHOT = "SELECT backend_xmin FROM pg_stat_activity WHERE query LIKE '%pg_try_advisory_lock%' AND pid <> pg_backend_pid()"
+
+
+def alembic() -> Config:
+    return Config(toml_file=PROJECT)
+
+
+@contextmanager
+def pointed_at(database: Database) -> Iterator[None]:
+    with mock.patch.dict("os.environ", environment(Where(database_url=database.url)), clear=True):
+        yield
+
+
+async def migrate(database: Database, *steps: str) -> None:
+    """Up or down to each of these revisions."""
+
+    def go() -> None:
+        for step in steps:
+            (command.downgrade if step.startswith("-") or step == "base" else command.upgrade)(alembic(), step)
+
+    with pointed_at(database):
+        await asyncio.to_thread(go)
+
+
+async def everything(database: Database) -> list[tuple[str, str, str]]:
+    return [(kind, name, text) for kind, name, text in await database.rows(EVERYTHING)]
+
+
+async def test_the_way_down_leaves_nothing_and_the_way_up_is_the_same_again(database: Database) -> None:
+    at_head = await everything(database)
+
+    await migrate(database, "base")
+    left = await everything(database)
+    await migrate(database, "head")
+
+    assert {name for _, name, _ in left} <= {"alembic_version.version_num", "alembic_version_pkc", "alembic_version_version_num_not_null"}
+    assert await everything(database) == at_head
+
+
+async def test_each_step_down_can_be_taken_up_again(database: Database) -> None:
+    at_head = await everything(database)
+    revisions = [script.revision for script in ScriptDirectory.from_config(alembic()).walk_revisions()]
+
+    for step in range(1, len(revisions)):
+        await migrate(database, f"-{step}", "head")
+
+    assert await everything(database) == at_head
+
+
+async def test_several_migrators_at_once_all_succeed(empty_database: Database, leash: Leash, tmp_path: Path) -> None:
+    variables = environment(Where(database_url=empty_database.url))
+    migrators = [
+        Program("services.cli.main", "migrate", environment=variables, log=tmp_path / f"{n}.log", leash=leash) for n in range(MIGRATORS)
+    ]
+
+    codes = [await migrator.ended(within_seconds=30) for migrator in migrators]
+    for migrator in migrators:
+        migrator.kill()
+
+    assert codes == [0] * MIGRATORS, "\n".join(migrator.tail for migrator in migrators)
+    assert await empty_database.rows("SELECT version_num FROM alembic_version") == [(newest_migration(),)]
+
+
+def test_there_is_one_head_and_readiness_waits_for_it() -> None:
+    [head] = ScriptDirectory.from_config(alembic()).get_heads()
+
+    assert newest_migration() == head
+
+
+def test_revisions_sort_in_the_order_in_which_they_run() -> None:
+    # Readiness compares them as text.
+    run = [script.revision for script in ScriptDirectory.from_config(alembic()).walk_revisions()]
+
+    assert run == sorted(run, reverse=True)
+
+
+async def test_a_migrator_waits_for_another_without_holding_a_snapshot(database: Database, leash: Leash, tmp_path: Path) -> None:
+    variables = environment(Where(database_url=database.url))
+
+    async def is_polling() -> bool:
+        return bool(await database.rows(SNAPSHOT))
+
+    async with database.transaction() as other:
+        await other.execute("SELECT pg_advisory_lock($1)", LOCK_KEY)
+        migrator = Program("services.cli.main", "migrate", environment=variables, log=tmp_path / "migrate.log", leash=leash)
+        await eventually(is_polling, within_seconds=20)
+        assert await database.rows(SNAPSHOT) == [(None,)]
+        assert migrator.is_running
+        await other.execute("SELECT pg_advisory_unlock_all()")
+
+    assert await migrator.ended(within_seconds=20) == 0
+    migrator.kill()

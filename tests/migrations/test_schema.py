@@ -1,0 +1,60 @@
+"""Without these, the code speaks of a table that the database does not have, or of one that it has differently."""
+
+import asyncio
+
+import pytest
+from alembic import command
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from services.runtime.database import metadata
+from tests.migrations.test_migrations import alembic, everything, pointed_at
+from tests.support.database import Database
+from tests.support.sources import ROOT
+
+FILES = {path.stem: path.read_text() for path in sorted((ROOT / "services" / "inventory").rglob("*.sql"))}
+OF_FUNCTIONS = "SELECT proname, pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+OF_VIEWS = "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public'"
+
+
+async def test_alembic_finds_no_difference(database: Database) -> None:
+    with pointed_at(database):
+        await asyncio.to_thread(command.check, alembic())
+
+
+async def test_the_tables_in_the_code_are_the_tables_in_the_database(database: Database, empty_database: Database) -> None:
+    engine = create_async_engine(empty_database.url.replace("postgresql://", "postgresql+asyncpg://"))
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    await engine.dispose()
+
+    declared, migrated = await everything(empty_database), await everything(database)
+
+    # Names that PostgreSQL chooses, storage options and what lies in .sql files are not declared.
+    assert set(declared) - set(migrated) == set()
+    more = {(kind, name) for kind, name, _ in set(migrated) - set(declared)}
+    assert {kind for kind, name in more if not name.startswith("alembic_version")} == {"column", "function", "option", "trigger", "view"}
+    views = {name for kind, name in more if kind == "view"}
+    assert {name.partition(".")[0] for kind, name in more if kind == "column"} == {"alembic_version", *views}
+
+
+@pytest.mark.parametrize("name", FILES)
+async def test_what_lies_beside_a_feature_is_what_the_database_runs(database: Database, name: str) -> None:
+    sql = FILES[name]
+    kind, listing = ("FUNCTION", OF_FUNCTIONS) if "CREATE FUNCTION" in sql else ("VIEW", OF_VIEWS)
+    migrated = dict(await database.rows(listing))
+
+    await database.do(f"DROP {kind} {name}")
+    await database.do(sql)
+
+    assert name in migrated
+    assert dict(await database.rows(listing)) == migrated
+
+
+async def test_no_index_mentions_a_counter(database: Database) -> None:
+    # One that did would make every reservation write the index too.
+    indexed = await database.rows(
+        "SELECT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey)"
+        " WHERE indrelid = 'stock_levels'::regclass"
+    )
+
+    assert indexed == [("item_id",)]

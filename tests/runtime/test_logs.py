@@ -1,0 +1,86 @@
+"""Without these, whoever reads the logs can sign in as a customer, or knows what they bought."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.api import line
+from tests.support.database import Database
+from tests.support.people import People
+from tests.support.processes import Processes
+from tests.support.sources import ROOT
+
+CANARY = "canary-4d1f"
+SPEAK = """
+from services.runtime.logs import configure_logs, log, request_id
+configure_logs("json")
+request_id.set("a-request")
+password = "canary-4d1f"
+try:
+    1 / 0
+except ZeroDivisionError as error:
+    log.error("shop.closed", reason="ü", exc_info=error)
+log.debug("shop.dusted")
+"""
+
+
+def spoken(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def test_an_event_is_one_line_of_json() -> None:
+    [said] = [json.loads(line) for line in spoken(SPEAK).splitlines()]
+
+    assert (said["event"], said["level"], said["reason"], said["request_id"]) == ("shop.closed", "error", "ü", "a-request")
+    assert said["timestamp"].endswith("Z")
+    assert said["exception"][0]["exc_type"] == "ZeroDivisionError"
+    assert CANARY not in json.dumps(said)
+
+
+def test_for_people_it_is_text() -> None:
+    said = spoken(SPEAK.replace('"json"', '"text"'))
+
+    assert "shop.closed" in said
+    assert "ZeroDivisionError" in said
+    assert said.count(CANARY) == said.count(f'password = "{CANARY}"') == 0
+
+
+async def talk(url: str, email: str, password: str) -> None:
+    """Everything that a customer may say, right and wrong, with a canary in it."""
+    async with httpx.AsyncClient(base_url=url) as http:
+        for username, word in ((email, password), (email, f"{CANARY}-password"), (f"{CANARY}@example.com", "x"), (f"{CANARY}\0@x", "x")):
+            answer = await http.post("/v1/auth/token", data={"username": username, "password": word})
+            if answer.is_success:
+                http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        await http.get("/v1/products", headers={"Authorization": f"Bearer {CANARY}"})
+        await http.get(f"/v1/products/{CANARY}", params={CANARY: CANARY})
+        await http.get(f"/{CANARY}")
+        body = {"lines": [line("TEE")], "external_ref": CANARY, "metadata": {CANARY: CANARY}}
+        answer = await http.post("/v1/reservations", json=body, headers={"Idempotency-Key": CANARY, "User-Agent": CANARY})
+        assert answer.status_code == 500, answer.text
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+async def test_no_line_holds_a_password_a_token_an_address_or_a_body(
+    processes: Processes, people: People, database: Database, tmp_path: Path, log_format: str
+) -> None:
+    person = await people.join()
+    await database.do("INSERT INTO products (product_id, sku, name) VALUES (gen_random_uuid(), 'TEE', 'Tee')")
+    await database.do("INSERT INTO warehouses (warehouse_id, code, name, priority) VALUES (gen_random_uuid(), 'AMS', 'A', 1)")
+    await database.do("INSERT INTO stock_items SELECT gen_random_uuid(), product_id, warehouse_id FROM products, warehouses")
+    await database.do("INSERT INTO stock_levels (item_id, backorder_limit) SELECT item_id, 5 FROM stock_items")
+    await database.do("ALTER TABLE reservations ADD CONSTRAINT nobody_knows_me CHECK (false)")
+    api = await processes.api(workers=1, log_format=log_format, smtp_url=f"smtp://me:{CANARY}@127.0.0.1:1")
+
+    await talk(api.url, person.email, person.password)
+    await api.program.stop()
+
+    log = (tmp_path / "0-services.api.main.log").read_text()
+    assert "nobody_knows_me" in log  # the cause is there
+    assert "/v1/auth/token" in log
+    for secret in (CANARY, person.email, person.password, "eyJ", "hunter2"):
+        assert secret not in log, log

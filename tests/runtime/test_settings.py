@@ -1,0 +1,117 @@
+"""Without these, a process starts with a secret that anybody can guess, or a misspelt setting is silently ignored."""
+
+import pytest
+from pydantic import ValidationError
+
+from services.runtime.settings import PREFIX, InvalidSettings, Settings, load_settings, unknown_variables
+from tests.support.settings import Where, environment, settings
+
+HERE = Where(database_url="postgresql://me:hunter2@127.0.0.1:5432/holdfast")
+
+
+@pytest.fixture
+def variables(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment in which everything is set."""
+    for name, value in environment(HERE).items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def test_a_complete_environment_starts(variables: pytest.MonkeyPatch) -> None:
+    variables.setenv("HOLDFAST_PORT", "8123")
+
+    loaded = load_settings()
+
+    assert loaded.pooled_url == "postgresql+asyncpg://me:hunter2@127.0.0.1:5432/holdfast"
+    assert loaded.public_url == "http://127.0.0.1:8123"
+    assert not loaded.has_pooler
+    assert (loaded.api_workers, loaded.log_format, loaded.host) == (2, "json", "127.0.0.1")
+
+
+def test_migrations_go_past_a_pooler() -> None:
+    chosen = settings(HERE, direct_database_url="postgresql://me@127.0.0.1:6000/holdfast")
+
+    assert chosen.direct_url == "postgresql+asyncpg://me@127.0.0.1:6000/holdfast"
+    assert chosen.has_pooler
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "BROKER_URL", "SMTP_URL", "TOKEN_SECRET", "PASSWORD_PEPPER"])
+def test_what_must_be_set_is_named(variables: pytest.MonkeyPatch, name: str) -> None:
+    variables.delenv(PREFIX + name)
+
+    with pytest.raises(InvalidSettings, match=f"^{PREFIX}{name} is not set$"):
+        load_settings()
+
+
+@pytest.mark.parametrize("name", ["TOKEN_SECRET", "PASSWORD_PEPPER"])
+@pytest.mark.parametrize("weak", ["", "hunter2", "a" * 64, "changeme" * 8, "0123456789abcdefghijklmnopqrstu"])
+def test_a_weak_secret_does_not_start_and_is_not_shown(variables: pytest.MonkeyPatch, name: str, weak: str) -> None:
+    variables.setenv(PREFIX + name, weak)
+
+    with pytest.raises(InvalidSettings, match=f"^{PREFIX}{name} is weak: make one of at least 32 random characters with") as refusal:
+        load_settings()
+
+    assert not weak or weak not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "mysql://me:hunter2@localhost/holdfast"),
+        ("DATABASE_URL", "postgresql:///hunter2"),
+        ("DIRECT_DATABASE_URL", "hunter2"),
+        ("BROKER_URL", "http://:hunter2@localhost"),
+        ("SMTP_URL", "smtps://me:hunter2@localhost"),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "hunter2"),
+        ("API_WORKERS", "0"),
+        ("BCRYPT_COST", "3"),
+        ("BCRYPT_COST", "17"),
+        ("DATABASE_POOL_SIZE", "0"),
+        ("LOG_FORMAT", "xml"),
+        ("SQL", "1"),
+    ],
+)
+def test_what_cannot_work_is_named_and_not_shown(variables: pytest.MonkeyPatch, name: str, value: str) -> None:
+    variables.setenv(PREFIX + name, value)
+
+    with pytest.raises(InvalidSettings, match=f"^{PREFIX}{name} ") as refusal:
+        load_settings()
+
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_all_that_is_wrong_is_told_at_once(variables: pytest.MonkeyPatch) -> None:
+    variables.delenv("HOLDFAST_SMTP_URL")
+    variables.setenv("HOLDFAST_PORT", "0")
+
+    with pytest.raises(InvalidSettings) as refusal:
+        load_settings()
+
+    assert [sentence.split()[0] for sentence in str(refusal.value).splitlines()] == ["HOLDFAST_SMTP_URL", "HOLDFAST_PORT"]
+
+
+def test_settings_do_not_show_their_secrets_and_do_not_change() -> None:
+    chosen = settings(HERE)
+
+    assert "hunter2" not in f"{chosen!r} {chosen} {chosen.model_dump()}"
+    assert chosen.token_secret.get_secret_value() not in repr(chosen)
+    with pytest.raises(ValidationError):
+        chosen.port = 1  # type: ignore[misc]  # mypy knows it too
+
+
+def test_a_misspelt_variable_is_named_with_the_nearest_known_one() -> None:
+    sentences = list(
+        unknown_variables(
+            {"HOLDFAST_DATABSE_URL": "x", "HOLDFAST_PORT": "1", "HOLDFAST_TEST_DATABASE_URL": "x", "PATH": "x", "HOLDFAST_": "x"}
+        )
+    )
+
+    assert sentences[1] == "HOLDFAST_DATABSE_URL is not a setting; did you mean HOLDFAST_DATABASE_URL?"
+    assert sentences[0].startswith("HOLDFAST_ is not a setting;")
+    assert len(sentences) == 2
+
+
+def test_every_setting_is_known() -> None:
+    assert list(unknown_variables({PREFIX + name.upper(): "" for name in Settings.model_fields})) == []

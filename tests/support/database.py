@@ -1,0 +1,94 @@
+"""A database for each test: migrated once, cloned every time, with commits that are real."""
+
+import asyncio
+import subprocess
+import sys
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from tests.support.servers import Servers
+from tests.support.settings import Where, environment
+from tests.support.sources import ROOT
+
+
+class Database:
+    """What a test sees and does past all of our own code."""
+
+    def __init__(self, url: str, pool: "asyncpg.Pool") -> None:
+        self.url = url
+        self._pool = pool
+
+    async def rows(self, sql: str, *arguments: object) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in await self._pool.fetch(sql, *arguments)]
+
+    async def do(self, sql: str, *arguments: object) -> None:
+        await self._pool.execute(sql, *arguments)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["asyncpg.Connection"]:
+        """A transaction of the test's own, to sit on a row for instance; rolled back in the end."""
+        async with self._pool.acquire() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                yield connection
+            finally:
+                await transaction.rollback()
+
+
+@pytest.fixture(scope="session")
+def template(servers: Servers) -> Iterator[str]:
+    """The name of a migrated database that nobody is connected to, so that it can be cloned."""
+    name = _new_name()
+    asyncio.run(_administer(servers, f"CREATE DATABASE {name}"))
+    _migrate(_url_of(servers, name))
+    yield name
+    asyncio.run(_administer(servers, f"DROP DATABASE {name}"))
+
+
+@pytest_asyncio.fixture
+async def database(servers: Servers, template: str) -> AsyncIterator[Database]:
+    name = _new_name()
+    await _administer(servers, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")  # half as long as through the log
+    async with asyncpg.create_pool(_url_of(servers, name), min_size=0, max_size=5) as pool:
+        yield Database(_url_of(servers, name), pool)
+    await _administer(servers, f"DROP DATABASE {name} WITH (FORCE)")  # processes that a test killed leave sessions behind
+
+
+@pytest_asyncio.fixture
+async def empty_database(servers: Servers) -> AsyncIterator[Database]:
+    """A database that was never migrated."""
+    name = _new_name()
+    await _administer(servers, f"CREATE DATABASE {name} STRATEGY file_copy")
+    async with asyncpg.create_pool(_url_of(servers, name), min_size=0, max_size=5) as pool:
+        yield Database(_url_of(servers, name), pool)
+    await _administer(servers, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _new_name() -> str:
+    return f"holdfast_test_{uuid.uuid4().hex}"
+
+
+def _url_of(servers: Servers, name: str) -> str:
+    return urlsplit(servers.postgres_url)._replace(path=f"/{name}").geturl()
+
+
+async def _administer(servers: Servers, sql: str) -> None:
+    connection = await asyncpg.connect(servers.postgres_url)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
+
+
+def _migrate(url: str) -> None:
+    command = [sys.executable, "-m", "services.cli.main", "migrate"]
+    result = subprocess.run(command, cwd=ROOT, env=environment(Where(database_url=url)), check=False, capture_output=True, text=True)
+    assert result.returncode == 0, f"the migrations failed\n{result.stdout}{result.stderr}"

@@ -1,0 +1,24 @@
+"""What must hold after anything that anybody did to the stock."""
+
+from tests.support.database import Database
+
+# Each change of state told exactly once, and nothing told that did not happen.
+_CHANGES_TOLD_WRONGLY = """
+    SELECT entity_id, name, happened.times, told.times
+      FROM (SELECT reservation_id AS entity_id, change.name, 1 AS times
+              FROM reservations
+             CROSS JOIN LATERAL (VALUES ('reservation.held', true),
+                                        ('reservation.confirmed', confirmed_at IS NOT NULL),
+                                        ('reservation.cancelled', state = 'cancelled'),
+                                        ('reservation.expired', state = 'expired')) change (name, is_real)
+             WHERE change.is_real) happened
+      FULL JOIN (SELECT entity_id, name, count(*) AS times FROM outbox WHERE name LIKE 'reservation.%' GROUP BY entity_id, name) told
+           USING (entity_id, name)
+     WHERE happened.times IS DISTINCT FROM told.times
+"""
+
+
+async def assert_invariants(database: Database) -> None:
+    """The counters are explained by reservations and ledger, no closed reservation keeps units, every change was told once."""
+    assert await database.rows("SELECT * FROM invariant_violation") == []
+    assert await database.rows(_CHANGES_TOLD_WRONGLY) == []

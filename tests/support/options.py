@@ -1,0 +1,39 @@
+"""How hard and in which order a run tests."""
+
+import random
+from typing import Protocol
+
+import hypothesis
+import pytest
+
+
+class Rounds(Protocol):
+    def __call__(self, *, quick: int, proof: int) -> int: ...
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("holdfast")
+    group.addoption("--proof", action="store_true", help="run races, kills and property tests with the full counts")
+    group.addoption("--shuffle", type=int, metavar="SEED", help="run the tests in an order drawn with this seed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    hypothesis.settings.register_profile("quick", max_examples=25, deadline=None)
+    hypothesis.settings.register_profile("proof", max_examples=500, deadline=None)
+    hypothesis.settings.load_profile("proof" if config.getoption("proof") else "quick")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    seed = config.getoption("shuffle")
+    if seed is not None:
+        random.Random(seed).shuffle(items)
+
+
+@pytest.fixture
+def rounds(pytestconfig: pytest.Config) -> Rounds:
+    """`rounds(quick=20, proof=200)`: a few in `make test`, as many as were promised in `make proof`; never none."""
+
+    def choose(*, quick: int, proof: int) -> int:
+        return proof if pytestconfig.getoption("proof") else quick
+
+    return choose

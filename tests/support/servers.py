@@ -1,0 +1,123 @@
+"""The real PostgreSQL and Valkey that the tests run against, whoever provides them.
+
+A URL in the environment wins, then Docker when it was asked for, then the servers that came with the environment. There is always
+one, or the run fails: a test that was skipped in silence proves nothing.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from tests.support import containers
+from tests.support.leash import Leash
+from tests.support.program import Program, free_port
+
+_START_SECONDS_MAX = 30  # initdb on a busy machine; two seconds on an idle one
+_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    postgres_url: str  # of a role that may create databases
+    redis_url: str
+
+
+@pytest.fixture(scope="session")
+def leash() -> Iterator[Leash]:
+    holder = Leash()
+    yield holder
+    holder.close()
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory, leash: Leash) -> Iterator[Servers]:
+    folder = tmp_path_factory.mktemp("servers")
+    with ExitStack() as stack:
+        yield Servers(
+            postgres_url=stack.enter_context(_postgres(folder, leash)),
+            redis_url=stack.enter_context(_redis(folder, leash)),
+        )
+
+
+@pytest_asyncio.fixture
+async def broker_url(servers: Servers) -> str:
+    """A broker without messages of earlier tests."""
+    async with Redis.from_url(servers.redis_url) as client:
+        await client.flushdb()
+    return servers.redis_url
+
+
+def _postgres(folder: Path, leash: Leash) -> AbstractContextManager[str]:
+    if url := os.environ.get("HOLDFAST_TEST_DATABASE_URL"):
+        return nullcontext(url)
+    return containers.postgres() if containers.are_wanted() else embedded_postgres(folder, leash, is_durable=False)
+
+
+def _redis(folder: Path, leash: Leash) -> AbstractContextManager[str]:
+    if url := os.environ.get("HOLDFAST_TEST_REDIS_URL"):
+        return nullcontext(url)
+    return containers.redis() if containers.are_wanted() else embedded_valkey(folder, leash)
+
+
+@contextmanager
+def embedded_postgres(folder: Path, leash: Leash, *, is_durable: bool) -> Iterator[str]:
+    """A server of its own. What it says it wrote survives a power cut only when it is durable, and takes longer then."""
+    port = free_port()
+    url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    options = ("--data", str(folder / "postgres"), "--port", str(port), *(() if is_durable else ("--no-fsync",)))
+    with _running("deploy.local.postgres", *options, log=folder / "postgres.log", leash=leash) as program:
+        asyncio.run(_until_ready(program, lambda: _greet_postgres(url)))
+        yield url
+
+
+@contextmanager
+def embedded_valkey(folder: Path, leash: Leash) -> Iterator[str]:
+    port = free_port()
+    url = f"redis://127.0.0.1:{port}/0"
+    options = ("--data", str(folder / "valkey"), "--port", str(port))
+    with _running("deploy.local.valkey", *options, log=folder / "valkey.log", leash=leash) as program:
+        asyncio.run(_until_ready(program, lambda: _greet_redis(url)))
+        yield url
+
+
+@contextmanager
+def _running(*module: str, log: Path, leash: Leash) -> Iterator[Program]:
+    program = Program(*module, environment=dict(os.environ), log=log, leash=leash)
+    try:
+        yield program
+    finally:
+        program.signal(signal.SIGQUIT)  # PostgreSQL's immediate shutdown: it keeps nothing but leaves no shared memory behind
+        asyncio.run(program.ended(within_seconds=10))
+        program.kill()
+
+
+async def _until_ready(program: Program, greet: Callable[[], Awaitable[None]]) -> None:
+    deadline = time.monotonic() + _START_SECONDS_MAX
+    while True:
+        try:
+            return await greet()
+        except (OSError, asyncpg.PostgresError, RedisError) as error:
+            if not program.is_running or time.monotonic() > deadline:
+                raise AssertionError(f"did not start\n{program.tail}") from error
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _greet_postgres(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.close()
+
+
+async def _greet_redis(url: str) -> None:
+    async with Redis.from_url(url) as client:
+        await client.ping()
