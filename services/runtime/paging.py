@@ -24,7 +24,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 LIMIT_MAX = 200
 LIMIT_DEFAULT = 50
-CURSOR_LENGTH_MAX = 1_000
+CURSOR_LENGTH_MAX = 2_000  # a sku of 200 characters of four bytes, signed and encoded
 _SIGNATURE_BYTES = 16
 
 
@@ -102,7 +102,7 @@ class Cursors:
     def decode(self, cursor: str, *, of_list: str) -> Position:
         """Refuses: BadCursor."""
         try:
-            raw = base64.b64decode(cursor[:CURSOR_LENGTH_MAX] + "==", altchars=b"-_", validate=True)
+            raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         except ValueError as error:
             raise BadCursor from error
         signature, payload = raw[:_SIGNATURE_BYTES], raw[_SIGNATURE_BYTES:]

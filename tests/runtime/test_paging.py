@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from services.runtime.paging import BadCursor, Cursors, Position
+from services.runtime.paging import CURSOR_LENGTH_MAX, BadCursor, Cursors, Position
 from tests.support.settings import Where, settings
 
 HERE = Where(database_url="postgresql://nobody@127.0.0.1:1/none")
@@ -20,6 +20,15 @@ def cursors() -> Cursors:
 @pytest.mark.parametrize("position", [Position(("TEE", 7)), Position(("ü\n",), is_forward=False), Position(())])
 def test_a_cursor_comes_back_as_the_position_it_was_made_of(cursors: Cursors, position: Position) -> None:
     assert cursors.decode(cursors.encode(position, of_list=LIST), of_list=LIST) == position
+
+
+@pytest.mark.parametrize("length", range(1, 201))
+def test_a_cursor_holds_a_sku_of_any_length_and_fits_into_a_query(cursors: Cursors, length: int) -> None:
+    position = Position(("\U0001f9e6" * length,))
+    cursor = cursors.encode(position, of_list=LIST)
+
+    assert len(cursor) <= CURSOR_LENGTH_MAX
+    assert cursors.decode(cursor, of_list=LIST) == position
 
 
 def test_an_id_in_a_cursor_comes_back_as_text(cursors: Cursors) -> None:
