@@ -10,9 +10,12 @@ from services.runtime.settings import Settings
 
 HARD_LIMIT_SECONDS = 25  # below the lease of a row that is being sent, so that its worker is dead when another starts
 VISIBILITY_SECONDS = 120  # more than twice the hard limit: the broker hands nothing out again while it is worked on
+CONNECT_TIMEOUT_SECONDS = 5
+CONSUME_TIMEOUT_SECONDS = 30  # a worker waits for work with a long poll
+PUBLISH_TIMEOUT_SECONDS = 1  # the relay has other work: what a hung broker does not take is due again later
 
 
-def create_celery(settings: Settings) -> Celery:
+def create_celery(settings: Settings, *, broker_timeout_seconds: float = CONSUME_TIMEOUT_SECONDS) -> Celery:
     """A Celery app for the settings' broker. Opens nothing before it is used."""
     app = Celery("holdfast", broker=settings.broker_url.get_secret_value(), include=["services.worker.tasks.email"])
     app.conf.update(
@@ -34,8 +37,8 @@ def create_celery(settings: Settings) -> Celery:
             "unacked_restore_interval": 5,
             "unacked_restore_throttle": 1,
             "health_check_interval": 10,
-            "socket_connect_timeout": 5,
-            "socket_timeout": 30,
+            "socket_connect_timeout": min(broker_timeout_seconds, CONNECT_TIMEOUT_SECONDS),
+            "socket_timeout": broker_timeout_seconds,
             "socket_keepalive": True,
         },
         visibility_timeout=VISIBILITY_SECONDS,
