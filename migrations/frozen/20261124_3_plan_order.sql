@@ -57,7 +57,8 @@ BEGIN
     ELSE
       problems := coalesce(problems, '[]') || jsonb_build_object(
         'line', wanted.line,
-        'kind', CASE WHEN chosen.product_id IS NULL THEN 'unknown_sku'
+        'kind', CASE WHEN wanted.quantity > 1000000 THEN 'too_large'
+                     WHEN chosen.product_id IS NULL THEN 'unknown_sku'
                         WHEN chosen.item_id IS NULL AND wanted.warehouse IS NOT NULL
                              AND NOT EXISTS (SELECT FROM warehouses w WHERE w.code = wanted.warehouse AND w.status = 'active')
                         THEN 'unknown_warehouse'

@@ -20,6 +20,7 @@ DECLARE
   facts jsonb;
   changed int;
   has_key boolean;
+  locked uuid[];
   tries int := 0;
 BEGIN
   LOOP
@@ -29,7 +30,7 @@ BEGIN
     IF plan.problems IS NOT NULL OR cardinality(plan.candidates) > 64 THEN
       SELECT * INTO stored FROM idempotency_keys k WHERE k.account_id = p_account AND k.key = p_key;
       EXIT WHEN FOUND;
-      IF plan.problems IS NULL THEN
+      IF cardinality(plan.candidates) > 64 THEN
         RETURN jsonb_build_object('outcome', 'too_many_candidates');
       END IF;
       RETURN jsonb_build_object('outcome', 'refused', 'problems', plan.problems, 'items', plan.candidates, 'is_reclaimable',
@@ -43,7 +44,7 @@ BEGIN
       IF NOT FOUND THEN
         SELECT * INTO stored FROM idempotency_keys k WHERE k.account_id = p_account AND k.key = p_key;
         EXIT WHEN FOUND;
-        RAISE SQLSTATE 'HF001';  -- its clean-up ran in between
+        RAISE SQLSTATE 'HF001';  -- somebody deleted it in between
       END IF;
       has_key := true;
 
@@ -56,8 +57,9 @@ BEGIN
       IF cardinality(plan.candidates) > 1 THEN
         PERFORM 1 FROM stock_levels WHERE item_id = ANY (plan.candidates) ORDER BY item_id FOR NO KEY UPDATE;
         IF plan.has_choice THEN  -- what was a hint is now exact
+          locked := plan.candidates;
           SELECT * INTO plan FROM plan_order(p_skus, p_warehouses, p_quantities);
-          IF plan.problems IS NOT NULL THEN
+          IF plan.problems IS NOT NULL OR NOT plan.candidates <@ locked THEN
             RAISE SQLSTATE 'HF001';
           END IF;
         END IF;

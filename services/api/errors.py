@@ -50,8 +50,8 @@ class MalformedJson(Malformed):
     code = "malformed_json"
     title = "Body is not JSON"
 
-    def __init__(self) -> None:
-        super().__init__("the body cannot be read as JSON")
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(f"the body cannot be read as JSON{': ' if reason else ''}{reason}")
 
 
 class IdempotencyKeyMissing(Malformed):
@@ -144,8 +144,9 @@ async def _on_refusal(request: Request, refusal: Exception) -> Response:
 async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     errors = error.errors()
-    if any(fault["type"] == "json_invalid" for fault in errors):
-        return await _on_refusal(request, MalformedJson())
+    for fault in errors:
+        if fault["type"] == "json_invalid":
+            return await _on_refusal(request, MalformedJson(fault["ctx"]["error"]))
     for fault in errors:
         if fault["loc"] == ("header", KEY_HEADER):
             return await _on_refusal(request, IdempotencyKeyMissing() if fault["type"] == "missing" else IdempotencyKeyInvalid())

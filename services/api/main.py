@@ -74,6 +74,7 @@ def main() -> None:
         workers=settings.api_workers,
         access_log=False,  # the canonical line says more
         server_header=False,
+        proxy_headers=False,  # nobody is trusted to say who else is asking
         log_level="warning",
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,

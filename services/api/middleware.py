@@ -75,6 +75,8 @@ class _Exchange:
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = request_id.get() or ""
             headers["X-Content-Type-Options"] = "nosniff"
+            headers["X-Frame-Options"] = "DENY"
+            headers["Referrer-Policy"] = "no-referrer"
             headers.setdefault("Cache-Control", "private, no-store")
         await self._send(message)
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from services.api.errors import MEDIA_TYPE, IdempotencyKeyInvalid, IdempotencyKeyMissing, MalformedJson, status_of
 from services.inventory.accounts.errors import NotSignedIn
@@ -20,8 +20,10 @@ _OF_ANY_OPERATION: tuple[type[Refusal], ...] = (NotSignedIn, Invalid, Contention
 OF_KEYED_REQUESTS: tuple[type[Refusal], ...] = (IdempotencyKeyMissing, IdempotencyKeyInvalid, IdempotencyKeyReused, IdempotencyInProgress)
 
 
-class Fault(BaseModel):
-    """One place where the request is wrong: in the body by JSON Pointer, elsewhere by parameter."""
+class FaultOut(BaseModel):
+    """One place where the request is wrong: in the body by JSON Pointer, elsewhere by parameter. Refusals add their facts."""
+
+    model_config = ConfigDict(extra="allow")
 
     pointer: str | None = None
     parameter: str | None = None
@@ -39,7 +41,7 @@ class Problem(BaseModel):
     instance: str
     request_id: str
     retryable: bool
-    errors: list[Fault] | None = None
+    errors: list[FaultOut] | None = None
 
 
 def refusals(*classes: type[Refusal]) -> Responses:

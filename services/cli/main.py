@@ -11,7 +11,9 @@ from services.runtime.settings import InvalidSettings, load_settings, unknown_va
 
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
-app = typer.Typer(no_args_is_help=True, help="Operate a Holdfast installation. Settings come from HOLDFAST_ variables.")
+app = typer.Typer(
+    no_args_is_help=True, pretty_exceptions_enable=False, help="Operate a Holdfast installation. Settings come from HOLDFAST_ variables."
+)
 config = typer.Typer(no_args_is_help=True, help="Look at the settings.")
 app.add_typer(config, name="config")
 
@@ -20,7 +22,11 @@ app.add_typer(config, name="config")
 def migrate() -> None:
     """Bring the database to the newest schema. Safe to run from several places at once: one does it, the others wait."""
     _stop_if_invalid()
-    command.upgrade(Config(toml_file=PROJECT), "head")
+    try:
+        command.upgrade(Config(toml_file=PROJECT), "head")
+    except (ConnectionError, TimeoutError) as error:
+        typer.echo(f"The database of HOLDFAST_DIRECT_DATABASE_URL or HOLDFAST_DATABASE_URL does not answer: {error}", err=True)
+        raise typer.Exit(1) from None
 
 
 @config.command()

@@ -6,6 +6,7 @@ commit. When PostgreSQL asks for another try it runs the whole command again, so
 
 import asyncio
 import random
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from time import monotonic
@@ -41,6 +42,7 @@ RETRY_WAIT_SECONDS = 0.02
 
 _ANOTHER_TRY = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock timeout
 _STATEMENT_TOO_LONG = "57014"
+_NO_ANSWER = (ConnectionError, TimeoutError, socket.gaierror)  # refused, reset, silent, or no such host
 _CONNECTION_CLASSES = ("08", "53", "57P")  # connection failed, too many connections, server shutting down or starting
 
 
@@ -90,9 +92,9 @@ class Database:
         return await _with_retries(attempt)
 
     async def autocommit(self, statement: Callable[Concatenate[AsyncConnection, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run one statement that is a transaction of its own: a read, or a function such as `reserve`.
+        """Run statements that are transactions of their own: reads, or a function such as `reserve`.
 
-        One round trip, no BEGIN and no COMMIT. Retries and raises as `transact` does.
+        One round trip for each, no BEGIN and no COMMIT. Retries and raises as `transact` does.
         """
 
         async def attempt() -> T:
@@ -153,7 +155,7 @@ async def _with_retries(attempt: Callable[[], Awaitable[T]]) -> T:
     while True:
         try:
             return await attempt()
-        except (Refusal, DBAPIError, PoolTimeout, OSError) as error:
+        except (Refusal, DBAPIError, PoolTimeout, *_NO_ANSWER) as error:
             refusal = error if isinstance(error, Refusal) else _refusal(error)
             if refusal is None:
                 _forget_row(error)
@@ -164,11 +166,11 @@ async def _with_retries(attempt: Callable[[], Awaitable[T]]) -> T:
         await asyncio.sleep(random.uniform(0, RETRY_WAIT_SECONDS * 2**tries))  # noqa: S311  # jitter, not a secret
 
 
-def _refusal(error: DBAPIError | PoolTimeout | OSError) -> Refusal | None:
+def _refusal(error: Exception) -> Refusal | None:
     """What a failure of the database means to the caller; None for a failure that is a bug of ours."""
     if isinstance(error, PoolTimeout):
         return PoolExhausted()
-    if isinstance(error, OSError):  # refused, reset, or no answer within the command timeout
+    if not isinstance(error, DBAPIError):  # one of _NO_ANSWER
         return DatabaseUnavailable()
     state = sqlstate(error)
     if state in _ANOTHER_TRY or type(error.orig).__name__ == "InvalidCachedStatementError":

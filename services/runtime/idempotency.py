@@ -84,7 +84,7 @@ async def claim(connection: AsyncConnection, key: IdempotencyKey) -> Mapping[str
     if claimed:
         return None
     stored = (await connection.execute(_FIND, {"of_account": key.account_id, "of_key": key.key})).one_or_none()
-    if stored is None:  # its clean-up ran between the two statements; the next try claims it
+    if stored is None:  # somebody deleted it between the two statements; the next try claims it
         raise IdempotencyInProgress
     if stored.fingerprint != key.fingerprint:
         raise IdempotencyKeyReused

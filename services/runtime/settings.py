@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -28,11 +28,18 @@ def _strong(secret: SecretStr) -> SecretStr:
 def _url_of(*schemes: str) -> AfterValidator:
     def check(url: SecretStr) -> SecretStr:
         parts = urlsplit(url.get_secret_value())
-        if parts.scheme not in schemes or not parts.hostname:
+        if parts.scheme not in schemes or not parts.hostname or not _has_legal_port(parts):
             raise ValueError(f"must be a URL like {schemes[0]}://host:port/…")
         return url
 
     return AfterValidator(check)
+
+
+def _has_legal_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False
 
 
 Secret = Annotated[SecretStr, AfterValidator(_strong)]
@@ -41,7 +48,7 @@ DatabaseUrl = Annotated[SecretStr, _url_of("postgresql")]  # a URL may carry a p
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
     database_url: DatabaseUrl
     direct_database_url: DatabaseUrl | None = None
@@ -56,7 +63,6 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Port = 8000
     api_workers: Annotated[int, Field(ge=1, le=64)] = 2
-    public_url: str = ""
     database_pool_size: Annotated[int, Field(ge=1, le=100)] = 5
 
     log_format: Literal["json", "text"] = "json"
@@ -67,9 +73,9 @@ class Settings(BaseSettings):
     mail_ui_port: Port = 8025
 
     @model_validator(mode="after")
-    def _fill_in(self) -> Self:
-        if not self.public_url:
-            object.__setattr__(self, "public_url", f"http://127.0.0.1:{self.port}")
+    def _two_secrets(self) -> Self:
+        if self.token_secret == self.password_pepper:
+            raise ValueError("HOLDFAST_TOKEN_SECRET and HOLDFAST_PASSWORD_PEPPER are the same: whoever learns one would have both")
         return self
 
     @property
@@ -89,7 +95,8 @@ class Settings(BaseSettings):
 
 
 def _for_asyncpg(url: SecretStr) -> str:
-    return url.get_secret_value().replace("postgresql://", "postgresql+asyncpg://", 1)
+    # Hosts hand out libpq's URLs; asyncpg has another word for the same setting.
+    return url.get_secret_value().replace("postgresql://", "postgresql+asyncpg://", 1).replace("sslmode=", "ssl=", 1)
 
 
 def load_settings() -> Settings:
@@ -102,9 +109,8 @@ def load_settings() -> Settings:
 
 def _sentences(error: ValidationError) -> Iterable[str]:
     for fault in error.errors(include_input=False, include_url=False):
-        name = PREFIX + str(fault["loc"][0]).upper() if fault["loc"] else "settings"
         reason = "is not set" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
-        yield f"{name} {reason}"
+        yield f"{PREFIX}{str(fault['loc'][0]).upper()} {reason}" if fault["loc"] else reason
 
 
 def unknown_variables(environment: Mapping[str, str]) -> Iterable[str]:

@@ -2,7 +2,7 @@
 
 import smtplib
 from email.message import EmailMessage
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from services.runtime.settings import Settings
 
@@ -20,7 +20,7 @@ def send(settings: Settings, mail: EmailMessage) -> None:
     try:
         with smtplib.SMTP(url.hostname or "", url.port or _PORT_DEFAULT, timeout=TIMEOUT_SECONDS) as server:
             if url.username:
-                server.login(url.username, url.password or "")
+                server.login(unquote(url.username), unquote(url.password or ""))
             server.send_message(mail)
     except (smtplib.SMTPException, OSError) as error:
         raise MailNotSent(f"{type(error).__name__}: {error}") from error

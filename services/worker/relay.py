@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.notifications import commands as notifications
-from services.inventory.notifications.model import NotificationId
+from services.inventory.notifications.model import Due
 from services.inventory.reservations import store as reservations
 from services.runtime import outbox
 from services.runtime.database import Database
@@ -21,7 +21,7 @@ from services.runtime.errors import Unavailable
 from services.runtime.logs import log
 from services.runtime.resources import open_resources
 from services.runtime.startup import start_process
-from services.worker.app import create_celery
+from services.worker.app import PUBLISH_TIMEOUT_SECONDS, create_celery
 from services.worker.subscriptions import SUBSCRIPTIONS
 
 BATCH = 100  # events or notifications in one transaction
@@ -73,13 +73,15 @@ async def run(work: Callable[[], Awaitable[int]], stop: asyncio.Event) -> None:
             continue
 
 
-def _publish(celery: Celery, due: Sequence[NotificationId]) -> None:
+def _publish(celery: Celery, due: Sequence[Due]) -> None:
+    published = 0
     try:
-        for notification_id in due:
-            celery.send_task(SEND_TASK, args=[str(notification_id)])
+        for one in due:
+            celery.send_task(SEND_TASK, args=[str(one.notification_id), one.attempts])
+            published += 1
     except OperationalError as error:
         # The leases end by themselves, and then these are due again.
-        log.warning("relay.broker_unreachable", error=str(error), unpublished=len(due))
+        log.warning("relay.broker_unreachable", error=str(error), unpublished=len(due) - published)
 
 
 async def serve() -> None:
@@ -88,7 +90,7 @@ async def serve() -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     async with open_resources(settings, application="holdfast-relay") as resources:
-        database, celery = resources.database, create_celery(settings)
+        database, celery = resources.database, create_celery(settings, broker_timeout_seconds=PUBLISH_TIMEOUT_SECONDS)
         log.info("relay.started")
         async with asyncio.TaskGroup() as loops:
             loops.create_task(run(lambda: deliver_once(database, celery), stop))

@@ -103,7 +103,7 @@ async def test_metadata_is_not_nested_without_end(customer: Client, staff: Clien
     body = '{"lines": [{"sku": "TEE", "quantity": 1}], "metadata": {"deep": %s%s}}'
 
     async with nothing_changes(database):
-        for depth in (32, 253, 300, 900):
+        for depth in (32, 253, 300):
             answer = await post(customer, body % ("[" * depth, "]" * depth))
             assert_problem(answer, 422, "validation_error")
 

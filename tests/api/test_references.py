@@ -43,6 +43,20 @@ async def test_a_reference_is_free_again_when_its_hold_is_over(customer: Client,
     await assert_invariants(database)
 
 
+async def test_an_order_may_need_both_what_a_dead_hold_keeps_and_its_reference(api: Api, staff: Client, database: Database) -> None:
+    owner, other = await api.customers(2)
+    await staff.stock("TEE", "AMS", 5)
+    await staff.stock("LAMP", "AMS", 1)
+    dead = [await owner.place(line("TEE"), external_ref="cart-81"), await other.place(line("LAMP"))]
+    for answer in dead:
+        await expire(database, answer.json()["id"])
+
+    again = await owner.place(line("LAMP"), external_ref="cart-81")
+
+    assert again.status_code == 201, again.text
+    await assert_invariants(database)
+
+
 async def test_the_reference_of_another_is_no_obstacle(api: Api, staff: Client) -> None:
     await staff.stock("TEE", "AMS", 5)
 

@@ -55,7 +55,7 @@ async def test_a_message_that_the_broker_repeats_sends_no_second_mail(
     [(notification_id,)] = await database.rows("SELECT notification_id FROM notifications")
     with create_celery(settings(processes.where)) as celery:
         for _ in range(6):
-            celery.send_task(SEND_TASK, args=[str(notification_id)])
+            celery.send_task(SEND_TASK, args=[str(notification_id), 0])
     mails.withhold_answers()
     worker = processes.worker()
 

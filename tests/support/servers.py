@@ -76,7 +76,8 @@ def embedded_postgres(folder: Path, leash: Leash, *, is_durable: bool) -> Iterat
     port = free_port()
     url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
     options = ("--data", str(folder / "postgres"), "--port", str(port), *(() if is_durable else ("--no-fsync",)))
-    with _running("deploy.local.postgres", *options, log=folder / "postgres.log", leash=leash) as program:
+    # Its immediate shutdown: it keeps nothing but leaves no shared memory behind.
+    with _running("deploy.local.postgres", *options, log=folder / "postgres.log", leash=leash, stop=signal.SIGQUIT) as program:
         asyncio.run(_until_ready(program, lambda: _greet_postgres(url)))
         yield url
 
@@ -86,18 +87,18 @@ def embedded_valkey(folder: Path, leash: Leash) -> Iterator[str]:
     port = free_port()
     url = f"redis://127.0.0.1:{port}/0"
     options = ("--data", str(folder / "valkey"), "--port", str(port))
-    with _running("deploy.local.valkey", *options, log=folder / "valkey.log", leash=leash) as program:
+    with _running("deploy.local.valkey", *options, log=folder / "valkey.log", leash=leash, stop=signal.SIGTERM) as program:
         asyncio.run(_until_ready(program, lambda: _greet_redis(url)))
         yield url
 
 
 @contextmanager
-def _running(*module: str, log: Path, leash: Leash) -> Iterator[Program]:
+def _running(*module: str, log: Path, leash: Leash, stop: signal.Signals) -> Iterator[Program]:
     program = Program(*module, environment=dict(os.environ), log=log, leash=leash)
     try:
         yield program
     finally:
-        program.signal(signal.SIGQUIT)  # PostgreSQL's immediate shutdown: it keeps nothing but leaves no shared memory behind
+        program.signal(stop)
         asyncio.run(program.ended(within_seconds=10))
         program.kill()
 

@@ -104,7 +104,7 @@ class AvailabilityOut(Out):
     available: int
 
 
-class AvailabilityPageOut(Out):
+class AvailabilitiesOut(Out):
     items: list[AvailabilityOut]
     server_time: datetime
 
@@ -164,7 +164,7 @@ async def configure_stock(
     dependencies=[requires(Permission.STOCK_READ)],
 )
 async def read_stock_settings(key: PathKey, warehouse: PathKey, database: CurrentDatabase, response: Response) -> SettingsOut:
-    item = await database.transact(commands.find_item, key, warehouse)
+    item = await database.autocommit(commands.find_item, key, warehouse)
     response.headers["ETag"] = f'"{item.version}"'
     return SettingsOut.of_item(item)
 
@@ -210,9 +210,9 @@ async def read_availability(
     database: CurrentDatabase,
     sku: Annotated[list[Code], Query(min_length=1, max_length=AVAILABILITY_SKUS_MAX)],
     warehouse: Code | None = None,
-) -> AvailabilityPageOut:
+) -> AvailabilitiesOut:
     """Of each sku in each warehouse where it is stocked. Unknown skus are left out."""
-    return AvailabilityPageOut.of(await database.autocommit(store.read_availability, sku, warehouse))
+    return AvailabilitiesOut.of(await database.autocommit(store.read_availability, sku, warehouse))
 
 
 @router.post(

@@ -9,7 +9,7 @@ from services.inventory.accounts import store as accounts
 from services.inventory.accounts.model import AccountId
 from services.inventory.catalog import store as catalog
 from services.inventory.notifications import store
-from services.inventory.notifications.model import ERROR_LENGTH_MAX, RETRY_SECONDS, Item, Letter, Notification, NotificationId
+from services.inventory.notifications.model import ERROR_LENGTH_MAX, RETRY_SECONDS, Due, Item, Letter, Notification, NotificationId
 from services.inventory.reservations import store as reservations
 from services.inventory.reservations.model import ReservationId
 from services.runtime.ids import new_id
@@ -29,14 +29,14 @@ async def notify_owner(connection: AsyncConnection, event: Recorded) -> None:
     await store.add(connection, event.event_id, notification)
 
 
-async def lease_due(connection: AsyncConnection, *, limit: int) -> Sequence[NotificationId]:
+async def lease_due(connection: AsyncConnection, *, limit: int) -> Sequence[Due]:
     """Notifications to publish now; they are due again, by themselves, if nobody has sent them when the lease ends."""
     return await store.lease_due(connection, limit=limit)
 
 
-async def begin_sending(connection: AsyncConnection, notification_id: NotificationId) -> Letter | None:
-    """Start an attempt: what to send, or None if it is sent or being sent. The attempt counts even if we die on it."""
-    notification = await store.begin_sending(connection, notification_id)
+async def begin_sending(connection: AsyncConnection, due: Due) -> Letter | None:
+    """Start an attempt: what to send, or None if there is nothing to do. The attempt counts even if we die on it."""
+    notification = await store.begin_sending(connection, due)
     if notification is None:
         return None
     account = await accounts.get(connection, notification.account_id)
@@ -51,6 +51,6 @@ async def finish_sending(connection: AsyncConnection, notification_id: Notificat
     await store.mark_sent(connection, notification_id)
 
 
-async def give_up_attempt(connection: AsyncConnection, notification_id: NotificationId, *, error: str) -> None:
+async def give_up_attempt(connection: AsyncConnection, notification: Notification, *, error: str) -> None:
     """The attempt failed; the notification is due again after a wait."""
-    await store.mark_failed(connection, notification_id, error=error[:ERROR_LENGTH_MAX], wait_seconds=RETRY_SECONDS)
+    await store.mark_failed(connection, notification, error=error[:ERROR_LENGTH_MAX], wait_seconds=RETRY_SECONDS)

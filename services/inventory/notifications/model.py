@@ -31,6 +31,15 @@ class Notification:
     reservation_id: ReservationId
     created_at: datetime
     request_id: str | None  # of the request that caused it
+    attempts: int = 0  # the number of this attempt, once it has begun
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A notification to publish, and the attempts that were made when it was: a message of an earlier attempt is stale."""
+
+    notification_id: NotificationId
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True)

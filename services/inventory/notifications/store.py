@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, bindparam, func, literal_column, select, upda
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.inventory.notifications.model import QUEUED_LEASE_SECONDS, SENDING_LEASE_SECONDS, Notification, NotificationId, State
+from services.inventory.notifications.model import QUEUED_LEASE_SECONDS, SENDING_LEASE_SECONDS, Due, Notification, NotificationId, State
 from services.inventory.notifications.tables import notifications
 
 _columns = (
@@ -18,6 +18,7 @@ _columns = (
     notifications.c.reservation_id,
     notifications.c.created_at,
     notifications.c.request_id,
+    notifications.c.attempts,
 )
 _ADD = insert(notifications).on_conflict_do_nothing(constraint="an_event_is_told_once")
 # Literals, not parameters: a plan that is made for any state cannot use the index of those that are not sent.
@@ -34,11 +35,15 @@ _LEASE = (
     update(notifications)
     .where(notifications.c.notification_id.in_(_DUE.scalar_subquery()))
     .values(state=State.QUEUED.value, due_at=func.clock_timestamp() + timedelta(seconds=QUEUED_LEASE_SECONDS))
-    .returning(notifications.c.notification_id)
+    .returning(notifications.c.notification_id, notifications.c.attempts)
 )
 _BEGIN = (
     update(notifications)
-    .where(notifications.c.notification_id == bindparam("id"), notifications.c.state == State.QUEUED.value)
+    .where(
+        notifications.c.notification_id == bindparam("id"),
+        notifications.c.state == State.QUEUED.value,
+        notifications.c.attempts == bindparam("attempts_before"),
+    )
     .values(
         state=State.SENDING.value,
         attempts=notifications.c.attempts + 1,
@@ -53,7 +58,7 @@ _SENT = (
 )
 _FAILED = (
     update(notifications)
-    .where(notifications.c.notification_id == bindparam("id"), _is_open)
+    .where(notifications.c.notification_id == bindparam("id"), notifications.c.attempts == bindparam("attempt"), _is_open)
     .values(state=State.QUEUED.value, last_error=bindparam("error"), due_at=func.clock_timestamp() + bindparam("wait"))
 )
 
@@ -63,18 +68,17 @@ async def add(connection: AsyncConnection, event_id: int, notification: Notifica
     await connection.execute(_ADD, {"event_id": event_id, **asdict(notification)})
 
 
-async def lease_due(connection: AsyncConnection, *, limit: int) -> Sequence[NotificationId]:
+async def lease_due(connection: AsyncConnection, *, limit: int) -> Sequence[Due]:
     """Up to `limit` notifications that are due, put out of others' reach until their lease ends.
 
     Skips rows that another relay has locked. A notification whose worker died is due again when its lease ends.
     """
-    leased: Sequence[NotificationId] = (await connection.execute(_LEASE, {"limit": limit})).scalars().all()
-    return leased
+    return [Due(row.notification_id, row.attempts) for row in await connection.execute(_LEASE, {"limit": limit})]
 
 
-async def begin_sending(connection: AsyncConnection, notification_id: NotificationId) -> Notification | None:
-    """Take the notification for one attempt; None if it is sent, or another worker has it."""
-    row = (await connection.execute(_BEGIN, {"id": notification_id})).mappings().one_or_none()
+async def begin_sending(connection: AsyncConnection, due: Due) -> Notification | None:
+    """Take the notification for one attempt; None if it is sent, another worker has it, or that attempt was made before."""
+    row = (await connection.execute(_BEGIN, {"id": due.notification_id, "attempts_before": due.attempts})).mappings().one_or_none()
     return _notification(row) if row else None
 
 
@@ -82,9 +86,10 @@ async def mark_sent(connection: AsyncConnection, notification_id: NotificationId
     await connection.execute(_SENT, {"id": notification_id})
 
 
-async def mark_failed(connection: AsyncConnection, notification_id: NotificationId, *, error: str, wait_seconds: int) -> None:
-    """Make it due again after a wait, and keep the reason for people to read."""
-    await connection.execute(_FAILED, {"id": notification_id, "error": error, "wait": timedelta(seconds=wait_seconds)})
+async def mark_failed(connection: AsyncConnection, notification: Notification, *, error: str, wait_seconds: int) -> None:
+    """Make it due again after a wait, and keep the reason for people to read; nothing if another attempt has begun since."""
+    values = {"id": notification.notification_id, "attempt": notification.attempts, "error": error, "wait": timedelta(seconds=wait_seconds)}
+    await connection.execute(_FAILED, values)
 
 
 def _notification(row: RowMapping) -> Notification:

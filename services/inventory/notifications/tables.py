@@ -25,7 +25,7 @@ notifications = Table(
     "notifications",
     metadata,
     Column("notification_id", Uuid, primary_key=True),
-    Column("event_id", BigInteger, nullable=False),  # no foreign key: handled events are cleaned up, notifications stay
+    Column("event_id", BigInteger, nullable=False),  # no foreign key: handled events may be deleted, notifications stay
     Column("kind", Text, nullable=False),
     Column("account_id", Uuid, ForeignKey("accounts.account_id", name="a_notification_is_for_an_account"), nullable=False),
     Column("reservation_id", Uuid, ForeignKey("reservations.reservation_id", name="a_notification_is_about_a_reservation"), nullable=False),

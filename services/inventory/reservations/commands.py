@@ -1,6 +1,6 @@
 """What can be done with a reservation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -10,6 +10,7 @@ from services.inventory.reservations.errors import (
     DuplicateReference,
     IllegalTransition,
     InsufficientStock,
+    LineTooLarge,
     ReservationExpired,
     ReservationNotFound,
     UnknownSku,
@@ -22,7 +23,7 @@ from services.inventory.reservations.model import (
     Order,
     Placed,
     Problem,
-    Refused,
+    ProblemKind,
     Reservation,
     ReservationId,
     State,
@@ -33,7 +34,7 @@ from services.inventory.stock import store as stock
 from services.inventory.stock.model import Change, ItemId
 from services.runtime import outbox
 from services.runtime.database import Database
-from services.runtime.errors import Fault
+from services.runtime.errors import Fault, Refusal
 from services.runtime.idempotency import IdempotencyKey
 from services.runtime.ids import new_id
 
@@ -58,18 +59,23 @@ async def place(database: Database, key: IdempotencyKey, order: Order) -> Placed
     if order.strategy is Strategy.EXPLICIT:
         _refuse_missing_warehouses(order)
     reservation_id = ReservationId(new_id())
-    try:
-        outcome = await database.autocommit(store.reserve, key, reservation_id, order)
-    except DuplicateReference as duplicate:
-        # The reservation in the way may be over though its row does not say so yet.
-        await database.transact(_end_holder_of_reference, duplicate)
-        outcome = await database.autocommit(store.reserve, key, reservation_id, order)
-    if isinstance(outcome, Refused) and outcome.is_reclaimable:
+    may_end_holder = may_reclaim = True
+    while True:
+        try:
+            outcome = await database.autocommit(store.reserve, key, reservation_id, order)
+        except DuplicateReference as duplicate:
+            if not may_end_holder:
+                raise
+            may_end_holder = False
+            # The reservation in the way may be over though its row does not say so yet.
+            await database.transact(_end_holder_of_reference, duplicate)
+            continue
+        if isinstance(outcome, Placed):
+            return outcome
+        if not (outcome.is_reclaimable and may_reclaim):
+            raise _refusal(outcome.problems, of_lines=len(order.lines))
+        may_reclaim = False
         await _reclaim(database, outcome.items)
-        outcome = await database.autocommit(store.reserve, key, reservation_id, order)
-    if isinstance(outcome, Refused):
-        raise _refusal(outcome.problems, of_lines=len(order.lines))
-    return outcome
 
 
 def _refuse_missing_warehouses(order: Order) -> None:
@@ -94,14 +100,21 @@ async def _reclaim(database: Database, items: Sequence[ItemId]) -> None:
             return
 
 
-def _refusal(problems: Sequence[Problem], *, of_lines: int) -> InsufficientStock | UnknownSku | UnknownWarehouse:
-    kinds = {problem.kind for problem in problems}
-    if "unknown_sku" in kinds:
-        return UnknownSku([_fault(problem) for problem in problems if problem.kind == "unknown_sku"])
-    if "unknown_warehouse" in kinds:
-        return UnknownWarehouse([_fault(problem) for problem in problems if problem.kind == "unknown_warehouse"])
-    faults = [{**_fault(problem), "requested": problem.requested, "available": problem.available} for problem in problems]
-    return InsufficientStock(faults, of_lines=of_lines)
+def _refusal(problems: Sequence[Problem], *, of_lines: int) -> Refusal:
+    """One refusal for the order: of what could never be placed if there is any, else of what is short."""
+    for kind, refuse in _NEVER.items():
+        faults = [_fault(problem) for problem in problems if problem.kind is kind]
+        if faults:
+            return refuse(faults)
+    short = [{**_fault(problem), "requested": problem.requested, "available": problem.available} for problem in problems]
+    return InsufficientStock(short, of_lines=of_lines)
+
+
+_NEVER: Mapping[ProblemKind, Callable[[Sequence[Fault]], Refusal]] = {
+    ProblemKind.UNKNOWN_SKU: UnknownSku,
+    ProblemKind.UNKNOWN_WAREHOUSE: UnknownWarehouse,
+    ProblemKind.TOO_LARGE: LineTooLarge,
+}
 
 
 def _fault(problem: Problem) -> Fault:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from services.inventory.accounts.model import AccountId
 from services.inventory.reservations.model import CANDIDATES_MAX, ReservationId, State, Transition
+from services.inventory.stock.model import QUANTITY_MAX
 from services.runtime.errors import Conflict, Fault, Invalid, NotFound
 
 
@@ -44,8 +45,8 @@ class WarehouseMissing(Invalid):
 
 
 class LineTooLarge(Invalid):
-    def __init__(self) -> None:
-        super().__init__("the lines for one sku in one warehouse ask for more than 1,000,000 units together")
+    def __init__(self, faults: Sequence[Fault] = ()) -> None:
+        super().__init__(f"the lines for one sku in one warehouse ask for more than {QUANTITY_MAX:,} units together", faults)
 
 
 class TooManyCandidates(Invalid):

@@ -13,7 +13,7 @@ from services.inventory.stock.model import ItemId
 ReservationId = NewType("ReservationId", UUID)
 
 LINES_MAX = 50
-CANDIDATES_MAX = 64  # stock items that one order may lock; plan_order.sql counts them
+CANDIDATES_MAX = 64  # stock items that one order may lock; reserve.sql refuses more
 HOLD_SECONDS_MAX = 7_200  # a longer hold is a way to keep goods from everybody else
 HOLD_SECONDS_DEFAULT = 600
 EXTERNAL_REF_LENGTH_MAX = 200
@@ -105,12 +105,21 @@ class Reservation:
         return self.state in LEGAL_FROM[transition]
 
 
+class ProblemKind(StrEnum):
+    """As plan_order.sql calls them."""
+
+    UNKNOWN_SKU = "unknown_sku"
+    UNKNOWN_WAREHOUSE = "unknown_warehouse"
+    TOO_LARGE = "too_large"
+    SHORT = "short"
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Why one line of an order cannot be placed."""
 
     line: int  # its position in the request, from 0
-    kind: str  # unknown_sku, unknown_warehouse or short
+    kind: ProblemKind
     sku: str
     warehouse: str | None
     requested: int

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.accounts.model import AccountId
 from services.inventory.reservations.errors import DuplicateReference, LineTooLarge, TooManyCandidates
-from services.inventory.reservations.model import Line, Order, Placed, Problem, Refused, Reservation, ReservationId, State
+from services.inventory.reservations.model import Line, Order, Placed, Problem, ProblemKind, Refused, Reservation, ReservationId, State
 from services.inventory.reservations.tables import reservation_lines, reservation_now, reservations
 from services.inventory.stock.model import ItemId
 from services.runtime.database import Contention, constraint_name
@@ -107,7 +107,9 @@ async def reserve(connection: AsyncConnection, key: IdempotencyKey, reservation_
         return Placed(_held(result["answer"]), result["is_replay"])
     if outcome == "refused":
         return Refused(
-            tuple(Problem(**p) for p in result["problems"]), tuple(ItemId(UUID(i)) for i in result["items"]), result["is_reclaimable"]
+            tuple(Problem(**{**one, "kind": ProblemKind(one["kind"])}) for one in result["problems"]),
+            tuple(ItemId(UUID(i)) for i in result["items"]),
+            result["is_reclaimable"],
         )
     raise _REFUSALS[outcome]
 

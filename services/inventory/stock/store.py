@@ -95,7 +95,7 @@ _CHANGE_LEVELS = (
 _ADD_MOVEMENTS = insert(stock_movements)
 _LEVELS = select(stock_now)
 _LEVEL = _LEVELS.where(stock_now.c.item_id == bindparam("item_id"))
-_clock = select(func.clock_timestamp().label("read_at")).subquery("clock")
+_clock = select(func.statement_timestamp().label("read_at")).subquery("clock")
 _AVAILABILITY = select(_clock.c.read_at, stock_now.c.sku, stock_now.c.warehouse, stock_now.c.available).order_by(
     stock_now.c.sku, stock_now.c.warehouse
 )
@@ -140,9 +140,10 @@ async def resolve(connection: AsyncConnection, places: Sequence[tuple[str, str]]
 async def lock_levels(connection: AsyncConnection, item_ids: Collection[ItemId]) -> Mapping[ItemId, Counters]:
     """The counters of the items, which nobody else can change until this transaction ends.
 
-    The one place that locks levels: in ascending order, so that two transactions never wait for each other.
+    Whoever locks several does it here, or in reserve.sql and expire_due.sql in the same ascending order, so that two
+    transactions never wait for each other.
     """
-    rows = (await connection.execute(_LOCK_LEVELS, {"item_ids": sorted(item_ids)})).mappings()
+    rows = (await connection.execute(_LOCK_LEVELS, {"item_ids": list(item_ids)})).mappings()
     return {row["item_id"]: Counters(row["on_hand"], row["held"], row["allocated"], row["backorder_limit"]) for row in rows}
 
 
