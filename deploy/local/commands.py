@@ -47,12 +47,13 @@ def dev(*, prints_sql: bool) -> None:
     if prints_sql:
         os.environ["HOLDFAST_SQL"] = "on"
     restore_terminal = terminal_restorer()
-    with _only_one(), _started(is_dev=True) as (stack, _):
+    with _only_one(), _started(is_dev=True) as (stack, supervisor):
         console.say("  Saving a file restarts what runs it; breakpoint() asks in this terminal. Ctrl-C stops everything.\n")
         marked = leftovers.mark(environment.for_processes(stack), PLACES.run, "api")
         api = subprocess.Popen(programs.api_in_terminal(), cwd=places.ROOT, env=marked)
         try:
-            raise Trouble(f"the API ended with exit status {api.wait()}")
+            foreground.Watch(stack, supervisor).run(while_=lambda: api.poll() is None)
+            raise Trouble(f"the API ended with exit status {api.returncode}")
         finally:
             _wait_for(api)
             restore_terminal()
@@ -127,12 +128,12 @@ def _started(*, is_dev: bool) -> Iterator[tuple[Stack, Supervisor]]:
         _bring_up(stack, supervisor, is_dev=is_dev)
         yield stack, supervisor
     finally:
-        foreground.ignore_signals()
-        console.say("\nStopping ...")
         _stop(supervisor)
 
 
 def _stop(supervisor: Supervisor) -> None:
+    foreground.ignore_signals()
+    console.say("\nStopping ...")
     began = time.monotonic()
     supervisor.shut_down()
     console.say(f"Stopped in {time.monotonic() - began:.1f} s; no process is left.")

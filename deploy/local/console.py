@@ -34,15 +34,24 @@ def bad(text: str) -> str:
     return styled(text, "31")
 
 
-def say(line: str = "") -> None:
-    print(line, flush=True)
+def say(line: str = "", *, end: str = "\n") -> None:
+    """Print, if anybody still reads: a closed terminal must not keep the stack from being stopped."""
+    try:
+        print(line, end=end, flush=True)
+    except OSError:
+        fall_silent()
+
+
+def fall_silent() -> None:
+    """Send what is still buffered, and all that follows, nowhere: it would fail again, at the latest when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
 def step(name: str, detail: str = "") -> Iterator[None]:
     """One line of progress: the name at once, the time that it took when it is done."""
     began = time.monotonic()
-    print(f"  {name:<{NAME_WIDTH}} {dim(f'{detail:<{DETAIL_WIDTH}}')}", end="", flush=True)
+    say(f"  {name:<{NAME_WIDTH}} {dim(f'{detail:<{DETAIL_WIDTH}}')}", end="")
     try:
         yield
     except BaseException:

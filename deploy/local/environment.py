@@ -77,10 +77,12 @@ def resolve(places: Places, environ: Mapping[str, str]) -> Stack:
     for name in LISTENING:
         ports.check(name, variables[name])
     own = frozenset(server for server, url in URLS.items() if url not in wanted)
+    given = [int(variables[name]) for name in LISTENING]
     if "postgres" in own:
-        variables[URLS["postgres"]] = f"postgresql://postgres@127.0.0.1:{ports.remembered(places.ports, 'postgres')}/{DATABASE}"
+        port = ports.remembered(places.ports, "postgres", given=given)
+        variables[URLS["postgres"]] = f"postgresql://postgres@127.0.0.1:{port}/{DATABASE}"
     if "valkey" in own:
-        variables[URLS["valkey"]] = f"redis://127.0.0.1:{ports.remembered(places.ports, 'valkey')}/0"
+        variables[URLS["valkey"]] = f"redis://127.0.0.1:{ports.remembered(places.ports, 'valkey', given=given)}/0"
     if "mail" in own:
         variables[URLS["mail"]] = f"smtp://127.0.0.1:{variables['HOLDFAST_SMTP_PORT']}"
     return Stack(places, variables, own)

@@ -13,14 +13,17 @@ COLOURS = ("36", "33", "35", "34", "32", "31")
 
 
 def follow(logs: dict[str, Path]) -> None:
-    """Print the last lines of each log, then what is added; ends with Ctrl-C."""
+    """Print the last lines of each log, then what is added; ends with Ctrl-C, or with whoever reads the pipe."""
     followed = [Followed(name, file, COLOURS[place % len(COLOURS)]) for place, (name, file) in enumerate(logs.items())]
-    for log in followed:
-        log.print_last()
-    while True:
+    try:
         for log in followed:
-            log.print_new()
-        time.sleep(POLL_SECONDS)
+            log.print_last()
+        while True:
+            for log in followed:
+                log.print_new()
+            time.sleep(POLL_SECONDS)
+    except BrokenPipeError:
+        console.fall_silent()
 
 
 class Followed:
@@ -57,4 +60,4 @@ class Followed:
         return now.st_ino != os.fstat(self._opened.fileno()).st_ino or now.st_size < self._opened.tell()
 
     def _print(self, line: str) -> None:
-        console.say(f"{self._prefix} {line}")
+        print(f"{self._prefix} {line}", flush=True)

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections import defaultdict, deque
+from collections.abc import Callable
 from types import FrameType
 
 from deploy.local import console
@@ -46,8 +47,8 @@ class Watch:
         self._pids: dict[str, int] = {}
         self._deaths: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=DEATHS_MAX))
 
-    def run(self) -> None:
-        while True:
+    def run(self, *, while_: Callable[[], bool] = lambda: True) -> None:
+        while while_():
             self.run_once()
             time.sleep(POLL_SECONDS)
 

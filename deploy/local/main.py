@@ -8,21 +8,23 @@ from deploy.local import commands, demo, inspection
 from deploy.local.console import bad
 from deploy.local.trouble import Trouble
 
+UNTIL_INTERRUPTED = {"up", "dev", "logs"}  # Ctrl-C is how these end
+INTERRUPTED = 130  # what a shell makes of SIGINT: the work was not done
+
 
 def main() -> None:
     options = _parser().parse_args()
     try:
         options.run(options)
     except Trouble as trouble:
-        print(f"{bad('Not done:')} {trouble}", file=sys.stderr)
-        sys.exit(1)
-    except (KeyboardInterrupt, BrokenPipeError):
-        sys.exit(0)
+        sys.exit(f"{bad('Not done:')} {trouble}")
+    except KeyboardInterrupt:
+        sys.exit(0 if options.command in UNTIL_INTERRUPTED else INTERRUPTED)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="deploy.local", description="The local stack of Holdfast.")
-    names = parser.add_subparsers(required=True)
+    names = parser.add_subparsers(dest="command", required=True)
 
     def command(name: str, run: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
         added = names.add_parser(name)

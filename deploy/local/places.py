@@ -62,12 +62,12 @@ def prepare(places: Places) -> None:
     refuse_windows_drive(places.run.parent)
     try:
         places.run.mkdir(exist_ok=True)
-        places.logs.mkdir(mode=0o700, exist_ok=True)
     except PermissionError as error:
         raise Trouble(f"cannot write {error.filename}; clone to a folder of your own") from None
-    strangers = [path for path in (places.run, *places.run.iterdir()) if not os.access(path, os.R_OK)]
-    if strangers:
-        raise Trouble(f"{strangers[0]} belongs to another user, probably root; remove it once with: sudo make down-hard")
+    owner = places.run.stat().st_uid
+    if owner != os.geteuid():
+        raise Trouble(f"{places.run} belongs to another user, number {owner}; start as that one, or remove it with: sudo make down-hard")
+    places.logs.mkdir(mode=0o700, exist_ok=True)
 
 
 def refuse_windows_drive(clone: Path) -> None:
@@ -93,13 +93,10 @@ def windows_drive(path: Path, mounts: str) -> str | None:
 
 
 def write_private(file: Path, text: str) -> None:
-    """Replace a file at once, readable by its owner only; root leaves it to the owner of the folder, who may start the stack next."""
+    """Replace a file at once, readable by its owner only."""
     unfinished = file.with_name(f"{file.name}.unfinished")
     unfinished.unlink(missing_ok=True)
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    if os.geteuid() == 0:
-        folder = file.parent.stat()
-        os.fchown(descriptor, folder.st_uid, folder.st_gid)
     with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
         opened.write(text)
     unfinished.replace(file)

@@ -1,13 +1,16 @@
 """Which ports the stack listens on, and what to say when one is taken."""
 
 import json
+import random
 import socket
+from collections.abc import Collection
 from pathlib import Path
 
 from deploy.local.places import write_private
 from deploy.local.trouble import Trouble
 
 PORT_MAX = 65535
+CHOSEN = range(20_000, 32_000)  # below what the kernel gives to clients: one of them could sit on the port at the next start
 
 
 def check(variable: str, text: str) -> None:
@@ -16,11 +19,15 @@ def check(variable: str, text: str) -> None:
         raise Trouble(f"{variable}={text} is no port; choose a number from 1 to {PORT_MAX}")
 
 
-def remembered(file: Path, name: str) -> int:
-    """A port for a server that nobody has to know by number: the one it had last time while that is free, else any free one."""
+def remembered(file: Path, name: str, *, given: Collection[int]) -> int:
+    """A port for a server that nobody has to know by number: the one it had last time while that is free, else any free one.
+
+    Never one of those that are given to others; none of them may listen yet.
+    """
     known: dict[str, int] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    if name not in known or not is_free("127.0.0.1", known[name]):
-        known[name] = _any_free()
+    given = {*given, *(port for other, port in known.items() if other != name)}
+    if name not in known or known[name] in given or not is_free("127.0.0.1", known[name]):
+        known[name] = _any_free(given)
         write_private(file, json.dumps(known) + "\n")
     return known[name]
 
@@ -35,7 +42,8 @@ def refuse_taken(wanted: dict[str, tuple[str, int]]) -> None:
     taken = {variable: port for variable, (host, port) in wanted.items() if not is_free(host, port)}
     if taken:
         which = ", ".join(f"{port} ({variable})" for variable, port in taken.items())
-        example = " ".join(f"{variable}={_any_free()}" for variable in taken)
+        given = set(first_of)
+        example = " ".join(f"{variable}={_any_free(given)}" for variable in taken)
         raise Trouble(f"another program listens on port {which}; choose another, for example: {example} make up")
 
 
@@ -63,8 +71,8 @@ def answers(port: int) -> bool:
         return False
 
 
-def _any_free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _any_free(given: Collection[int]) -> int:
+    for port in random.sample(CHOSEN, k=len(CHOSEN)):
+        if port not in given and is_free("127.0.0.1", port):
+            return port
+    raise Trouble(f"no port from {CHOSEN.start} to {CHOSEN.stop - 1} is free")

@@ -61,11 +61,11 @@ def api(stack: Stack) -> str | None:
         return f"nothing answers at {stack.api_url}/readyz: {error}"
     finally:
         connection.close()
-    return None if answer.status == http.client.OK else f"{stack.api_url}/readyz answers {answer.status}: {_detail(body)}"
+    return None if answer.status == http.client.OK else f"{stack.api_url}/readyz answers {answer.status}: {_fault(body)}"
 
 
-def _detail(body: str) -> str:
+def _fault(body: str) -> str:
     try:
-        return str(json.loads(body).get("detail", body))
+        return str(json.loads(body).get("database", body))
     except (ValueError, AttributeError):
         return body

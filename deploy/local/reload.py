@@ -2,22 +2,26 @@
 
     python -m deploy.local.reload [--patient] FOLDER COMMAND...
 
-When the command ends by itself this ends too, so that the supervisor starts it again; with --patient it waits for the next change,
-because in a terminal the cause is most likely the line that was just saved.
+When the command ends by itself this ends too, so that the supervisor starts it again. Soon after a change it waits for the next one
+instead, because the cause is most likely the line that was just saved; with --patient it always does.
 """
 
 import argparse
+import math
 import signal
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
 from watchfiles import watch
 
 STOP_SECONDS_MAX = 5  # then it is killed: it may sit at a breakpoint, where it hears nothing
+BLAMED_SECONDS = 5  # an import takes a second or two
 POLL_MS = 300
 
 
@@ -30,6 +34,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _leave)
     restore_terminal = terminal_restorer()
     child = subprocess.Popen(options.command)
+    changed_at, is_waiting = -math.inf, False
     try:
         for changes in watch(options.folder, rust_timeout=POLL_MS, yield_on_timeout=True):
             if changes:
@@ -37,8 +42,12 @@ def main() -> None:
                 _stop(child)
                 restore_terminal()
                 child = subprocess.Popen(options.command)
-            elif child.poll() is not None and not options.patient:
-                sys.exit(child.returncode)
+                changed_at, is_waiting = time.monotonic(), False
+            elif child.poll() is not None and not is_waiting:
+                is_waiting = options.patient or time.monotonic() - changed_at < BLAMED_SECONDS
+                if not is_waiting:
+                    sys.exit(child.returncode)
+                say("it ended by itself; waiting for the next change")
     except KeyboardInterrupt:
         return
     finally:
@@ -68,7 +77,12 @@ def terminal_restorer() -> Callable[[], None]:
     if not sys.stdin.isatty():
         return lambda: None
     before = termios.tcgetattr(sys.stdin)
-    return lambda: termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+    def restore() -> None:
+        with suppress(termios.error):  # the terminal was closed
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+    return restore
 
 
 if __name__ == "__main__":

@@ -1,10 +1,16 @@
-"""Something to look at: three accounts, two warehouses, a small shop. Running it again changes only passwords that were lost."""
+"""Something to look at: three accounts, two warehouses, a small shop. Running it again changes only passwords that were lost.
+
+    python -m deploy.local.seed
+
+It needs the environment of the stack.
+"""
 
 import asyncio
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from deploy.local.credentials import ROLES, Credentials
+from deploy.local.credentials import ROLES, Credentials, load
+from deploy.local.places import PLACES
 from services.inventory.accounts import commands as accounts
 from services.inventory.accounts import store as account_store
 from services.inventory.accounts.model import AccountId, Role
@@ -17,7 +23,7 @@ from services.inventory.stock.model import Adjustment, Reason, StockSettings
 from services.runtime.database import Database
 from services.runtime.preconditions import Precondition
 from services.runtime.resources import open_resources
-from services.runtime.settings import Settings
+from services.runtime.settings import Settings, load_settings
 
 WAREHOUSES = (NewWarehouse("AMS", "Amsterdam", priority=10), NewWarehouse("BER", "Berlin", priority=20))
 
@@ -80,3 +86,7 @@ async def _stock_up(connection: AsyncConnection, staff_id: AccountId) -> None:
             await stock.configure_item(connection, sku, warehouse.code, settings, Precondition(must_be_absent=True))
             deliveries += [Adjustment(sku, warehouse.code, count)] if count else []
     await stock.adjust(connection, deliveries, reason=Reason.RECEIPT, reference="opening stock", actor=str(staff_id))
+
+
+if __name__ == "__main__":
+    asyncio.run(seed(load_settings(), load(PLACES.credentials)))

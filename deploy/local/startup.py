@@ -9,7 +9,7 @@ from pathlib import Path
 from deploy.local import console, readiness
 from deploy.local.credentials import ROLES, Credentials
 from deploy.local.environment import Stack, for_processes
-from deploy.local.programs import SERVERS, SERVICES, Program
+from deploy.local.programs import SERVERS, Program
 from deploy.local.supervision import GIVEN_UP, Supervisor
 from deploy.local.trouble import Trouble
 
@@ -18,6 +18,7 @@ Probe = Callable[[Stack], str | None]
 READY_SECONDS_MAX = 60  # a cold, busy machine; a usual start takes 1 to 3
 PREPARE_SECONDS_MAX = 120
 POLL_SECONDS = 0.05
+SETTLED_SECONDS = 2  # counted in whole ones, so it is one at least
 TAIL_LINES = 20
 
 
@@ -36,11 +37,12 @@ def bring_up(stack: Stack, supervisor: Supervisor, programs: list[Program], *, i
     if not is_dev:
         supervisor.start(["api"])  # it loads while the schema is brought to head, and is ready only then
     prepare(stack)
+    supervisor.start(["worker", "relay"])
     if not is_dev:
         with console.step("api", stack.api_url):
             wait_ready(stack, supervisor, "api", readiness.api)
     with console.step("worker", "and the relay"):
-        supervisor.start(name for name in names if name in SERVICES and name != "api")
+        wait_settled(stack, supervisor)
 
 
 def _where(stack: Stack, name: str) -> str:
@@ -58,7 +60,7 @@ def prepare(stack: Stack) -> None:
     with console.step("migrations", "schema at head"):
         _run(stack, "migrations", [sys.executable, "-m", "services.cli.main", "migrate"])
     with console.step("demo data", "accounts, products, stock"):
-        _run(stack, "demo data", [sys.executable, "-m", "deploy.local.seeding"])
+        _run(stack, "demo data", [sys.executable, "-m", "deploy.local.seed"])
 
 
 def _run(stack: Stack, name: str, command: list[str]) -> None:
@@ -88,6 +90,13 @@ def wait_ready(stack: Stack, supervisor: Supervisor, name: str, probe: Probe) ->
         refuse_given_up(stack, supervisor)
         if time.monotonic() > deadline:
             raise Trouble(f"{name} is not ready after {READY_SECONDS_MAX} s: {missing}\n{last_lines(stack.places.log(name))}")
+        time.sleep(POLL_SECONDS)
+
+
+def wait_settled(stack: Stack, supervisor: Supervisor) -> None:
+    """Returns when every process has stayed up for a while: what listens nowhere cannot be asked whether it is ready."""
+    while any(process.up_seconds < SETTLED_SECONDS for process in supervisor.processes()):
+        refuse_given_up(stack, supervisor)
         time.sleep(POLL_SECONDS)
 
 

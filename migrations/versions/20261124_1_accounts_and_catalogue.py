@@ -34,8 +34,8 @@ def upgrade() -> None:
           price_minor  bigint CONSTRAINT a_price_is_not_negative CHECK (price_minor >= 0),
           currency     text,
           status       text NOT NULL DEFAULT 'active' CONSTRAINT a_product_status_is_known CHECK (status IN ('active', 'archived')),
-          created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
-          updated_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+          created_at   timestamptz NOT NULL DEFAULT now(),
+          updated_at   timestamptz NOT NULL DEFAULT now(),
           version      int NOT NULL DEFAULT 1,
           CONSTRAINT a_price_has_a_currency CHECK ((price_minor IS NULL) = (currency IS NULL))
         )
@@ -50,8 +50,8 @@ def upgrade() -> None:
           name          text NOT NULL,
           priority      int NOT NULL CONSTRAINT a_priority_is_not_negative CHECK (priority >= 0),
           status        text NOT NULL DEFAULT 'active' CONSTRAINT a_warehouse_status_is_known CHECK (status IN ('active', 'archived')),
-          created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
-          updated_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+          created_at    timestamptz NOT NULL DEFAULT now(),
+          updated_at    timestamptz NOT NULL DEFAULT now(),
           version       int NOT NULL DEFAULT 1
         )
         """

@@ -1,0 +1,110 @@
+"""Without these, the first command that a stranger types may leave them with a stack that does not do what it says."""
+
+import stat
+import time
+import uuid
+
+import httpx
+import jwt
+import pytest
+
+from tests.deploy.clone import POLL_SECONDS, Clone
+
+MAIL_SECONDS_MAX = 30
+
+
+def token(stack: Clone, role: str) -> str:
+    answer = stack.run("token", role)
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout.strip()
+
+
+def confirm_a_mug(stack: Clone) -> str:
+    """The id of a reservation of the demo customer, confirmed."""
+    headers = {"Authorization": f"Bearer {token(stack, 'customer')}"}
+    with httpx.Client(base_url=stack.api_url, headers=headers, trust_env=False) as http:
+        lines = [{"sku": "MUG", "quantity": 1, "warehouse": "AMS"}]
+        placed = http.post("/v1/reservations", json={"lines": lines}, headers={"Idempotency-Key": uuid.uuid4().hex})
+        assert placed.status_code == httpx.codes.CREATED, placed.text
+        reservation_id: str = placed.json()["id"]
+        confirmed = http.post(f"/v1/reservations/{reservation_id}/confirm", headers={"Idempotency-Key": uuid.uuid4().hex})
+        assert confirmed.status_code == httpx.codes.OK, confirmed.text
+    return reservation_id
+
+
+def mails_about(stack: Clone, reservation_id: str) -> list[dict[str, str]]:
+    deadline = time.monotonic() + MAIL_SECONDS_MAX
+    while True:
+        answer = httpx.get(f"{stack.mailbox_url}/mails.json", params={"containing": reservation_id}, trust_env=False)
+        mails: list[dict[str, str]] = answer.json()["mails"]
+        if mails:
+            return mails
+        assert time.monotonic() < deadline, f"no mail about {reservation_id}"
+        time.sleep(POLL_SECONDS)
+
+
+def test_start_returns_when_the_api_is_ready(stack: Clone) -> None:
+    assert stack.is_ready()
+
+
+def test_every_process_runs(stack: Clone) -> None:
+    pids = stack.pids()
+
+    assert list(pids) == ["postgres", "valkey", "mail", "api", "worker", "relay"]
+    assert all(pids.values())
+
+
+@pytest.mark.parametrize("name", ["credentials.json", "secrets.json", "environment"])
+def test_what_is_secret_only_its_owner_can_read(stack: Clone, name: str) -> None:
+    assert stat.S_IMODE((stack.places.run / name).stat().st_mode) == 0o600
+
+
+def test_each_account_has_a_password_of_this_installation(stack: Clone) -> None:
+    credentials = stack.json_of("credentials.json")
+
+    assert {login["email"] for login in credentials.values()} == {f"{role}@holdfast.example" for role in ("admin", "staff", "customer")}
+    assert len({login["password"] for login in credentials.values()}) == 3
+
+
+@pytest.mark.parametrize("role", ["admin", "staff", "customer"])
+def test_a_token_can_be_had_for_each_account_and_is_all_that_is_printed(stack: Clone, role: str) -> None:
+    claims = jwt.decode(token(stack, role), options={"verify_signature": False})
+
+    assert claims["role"] == role
+
+
+def test_a_token_for_nobody_is_refused_with_the_names_that_there_are(stack: Clone) -> None:
+    answer = stack.run("token", "boss")
+
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert answer.stderr == "Not done: there is no demo account boss; AS is one of admin, staff, customer\n"
+
+
+def test_the_mail_about_a_confirmed_reservation_is_in_the_mailbox_and_in_the_terminal(stack: Clone) -> None:
+    [mail] = mails_about(stack, confirm_a_mug(stack))
+
+    assert mail["to"] == "Demo customer <customer@holdfast.example>"
+    assert mail["subject"] in stack.run("mail").stdout
+    assert mail["message_id"] in stack.run("mail", "--number", "1").stdout
+
+
+def test_the_demo_walks_to_its_end(stack: Clone) -> None:
+    walk = stack.run("demo")
+
+    assert walk.returncode == 0, walk.stdout + walk.stderr
+    assert "8. Retry with the same Idempotency-Key" in walk.stdout
+    assert "That was the walk." in walk.stdout
+
+
+def test_a_second_start_says_that_it_runs_already(stack: Clone) -> None:
+    again = stack.run("start")
+
+    assert again.returncode == 0
+    assert again.stdout == f"The stack runs already at {stack.api_url}; make stop stops it.\n"
+
+
+def test_a_second_up_is_refused(stack: Clone) -> None:
+    again = stack.run("up")
+
+    assert again.returncode == 1
+    assert again.stderr == "Not done: the stack runs already in this clone; make status shows it, make stop stops it\n"
