@@ -19,7 +19,8 @@ from services.inventory.catalog import commands as catalog
 from services.inventory.catalog import store as catalog_store
 from services.inventory.catalog.model import NewProduct, NewWarehouse
 from services.inventory.stock import commands as stock
-from services.inventory.stock.model import Adjustment, Reason, StockSettings
+from services.inventory.stock import moving
+from services.inventory.stock.model import Adjustment, Entry, OnError, Reason, StockSettings
 from services.runtime.database import Database
 from services.runtime.preconditions import Precondition
 from services.runtime.resources import open_resources
@@ -85,7 +86,9 @@ async def _stock_up(connection: AsyncConnection, staff_id: AccountId) -> None:
         for warehouse, count in zip(WAREHOUSES, units, strict=True):
             await stock.configure_item(connection, sku, warehouse.code, settings, Precondition(must_be_absent=True))
             deliveries += [Adjustment(sku, warehouse.code, count)] if count else []
-    await stock.adjust(connection, deliveries, reason=Reason.RECEIPT, reference="opening stock", actor=str(staff_id))
+    await moving.adjust(
+        connection, deliveries, on_error=OnError.REJECT_ALL, entry=Entry(Reason.RECEIPT, "opening stock", actor=str(staff_id))
+    )
 
 
 if __name__ == "__main__":

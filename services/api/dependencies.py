@@ -1,13 +1,12 @@
-"""What a route may ask for: the database, the caller, an Idempotency-Key, a page of a list."""
+"""What a route may ask for: the database, the caller, an Idempotency-Key, a precondition."""
 
 import hashlib
 import re
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import urlencode
 
 import orjson
-from fastapi import Depends, Header, Query, Request, Response
+from fastapi import Depends, Header, Request
 from fastapi.params import Depends as DependsOn
 from fastapi.security import OAuth2PasswordBearer
 from pydantic import BaseModel
@@ -19,11 +18,25 @@ from services.inventory.accounts.permissions import PERMISSIONS, Caller, Permiss
 from services.inventory.accounts.tokens import Tokens
 from services.runtime.database import Database
 from services.runtime.idempotency import KEY_LENGTH_MAX, IdempotencyKey
-from services.runtime.paging import CURSOR_LENGTH_MAX, LIMIT_DEFAULT, LIMIT_MAX, Cursors, Page, Position
+from services.runtime.paging import Cursors
 from services.runtime.preconditions import Precondition, PreconditionMissing
 from services.runtime.resources import Resources
 
 _STRONG_ETAG = re.compile(r'(?<!W/)"(\d{1,9})"')  # RFC 9110: If-Match compares strongly, a weak ETag matches nothing
+
+
+_ETAG = re.compile(r'(?:W/)?("[^"]{0,100}")')  # If-None-Match compares weakly
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The ETags that the caller has a copy of."""
+
+    etags: frozenset[str]
+    is_any: bool
+
+    def has(self, etag: str) -> bool:
+        return self.is_any or etag in self.etags
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,50 +137,34 @@ async def _keyed(
 Keyed = Annotated[KeyedRequest, Depends(_keyed)]
 
 
-async def _precondition(
-    if_match: Annotated[str | None, Header(max_length=1_000)] = None, if_none_match: Annotated[str | None, Header(max_length=1_000)] = None
-) -> Precondition:
+PreconditionHeader = Annotated[str | None, Header(max_length=1_000)]
+
+
+async def _precondition(if_match: PreconditionHeader = None, if_none_match: PreconditionHeader = None) -> Precondition:
     if if_match is None and if_none_match is None:
         raise PreconditionMissing
+    return Precondition(must_be_absent=if_none_match == "*") if if_match is None else _matching(if_match)
+
+
+async def _optional_precondition(if_match: PreconditionHeader = None) -> Precondition | None:
+    return None if if_match is None else _matching(if_match)
+
+
+async def _if_match(if_match: PreconditionHeader = None) -> Precondition:
     if if_match is None:
-        return Precondition(must_be_absent=if_none_match == "*")
+        raise PreconditionMissing
+    return _matching(if_match)
+
+
+async def _seen(if_none_match: PreconditionHeader = None) -> Seen:
+    return Seen(frozenset(_ETAG.findall(if_none_match or "")), is_any=if_none_match == "*")
+
+
+def _matching(if_match: str) -> Precondition:
     return Precondition(frozenset(int(version) for version in _STRONG_ETAG.findall(if_match)), is_any_version=if_match == "*")
 
 
+CurrentVersion = Annotated[Precondition, Depends(_if_match)]
+AlreadySeen = Annotated[Seen, Depends(_seen)]
 RequiredPrecondition = Annotated[Precondition, Depends(_precondition)]
-
-
-class PageRequest:
-    """Which page of a list, and how to say where the next one is."""
-
-    def __init__(
-        self,
-        request: Request,
-        response: Response,
-        limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT,
-        cursor: Annotated[str | None, Query(max_length=CURSOR_LENGTH_MAX)] = None,
-    ) -> None:
-        self.limit = limit
-        self._path = request.url.path
-        self._response = response
-        self._filters = sorted((name, value) for name, value in request.query_params.multi_items() if name not in {"limit", "cursor"})
-        self._cursors = assembled(request).cursors
-        self._list = f"{self._path}?{urlencode(self._filters)}"
-        self.position: Position | None = self._cursors.decode(cursor, of_list=self._list) if cursor is not None else None
-
-    def cursors(self, page: Page[object]) -> dict[str, str | None]:
-        """`next_cursor` and `prev_cursor` of the answer; the same goes into its Link header (RFC 8288)."""
-        encoded = {
-            "next": self._cursors.encode(page.next, of_list=self._list) if page.next else None,
-            "prev": self._cursors.encode(page.previous, of_list=self._list) if page.previous else None,
-        }
-        links = [f'<{self._path}?{self._query(cursor)}>; rel="{rel}"' for rel, cursor in encoded.items() if cursor]
-        if links:
-            self._response.headers["Link"] = ", ".join(links)
-        return {f"{rel}_cursor": cursor for rel, cursor in encoded.items()}
-
-    def _query(self, cursor: str) -> str:
-        return urlencode([*self._filters, ("limit", self.limit), ("cursor", cursor)])
-
-
-RequestedPage = Annotated[PageRequest, Depends()]
+OptionalPrecondition = Annotated[Precondition | None, Depends(_optional_precondition)]

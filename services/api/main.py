@@ -11,7 +11,20 @@ from services.api import errors
 from services.api.dependencies import Assembled
 from services.api.docs import pages
 from services.api.middleware import EveryRequest
-from services.api.routes import auth, catalog, health, reservations, stock
+from services.api.routes import (
+    admin,
+    auth,
+    health,
+    ledger,
+    levels,
+    movements,
+    products,
+    reservation_list,
+    reservations,
+    stock,
+    transitions,
+    warehouses,
+)
 from services.inventory.accounts.passwords import Passwords
 from services.inventory.accounts.tokens import Tokens
 from services.runtime.paging import Cursors
@@ -21,6 +34,20 @@ from services.runtime.startup import start_process
 
 KEEP_ALIVE_SECONDS = 75  # longer than a proxy keeps its side, so that the proxy never writes to a closed connection
 STOP_SECONDS = 20  # to finish what was accepted
+
+_ROUTERS = (
+    auth.router,
+    products.router,
+    warehouses.router,
+    stock.router,
+    levels.router,
+    movements.router,
+    ledger.router,
+    reservation_list.router,
+    reservations.router,
+    transitions.router,
+    admin.router,
+)
 
 DESCRIPTION = """
 Products lie in warehouses; customers hold units for minutes, then confirm or cancel. The database forbids selling a unit
@@ -50,7 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     errors.install(app)
-    for router in (auth.router, catalog.router, stock.router, reservations.router):
+    for router in _ROUTERS:
         app.include_router(router, prefix="/v1")
     app.include_router(health.router)
     app.include_router(pages.router)

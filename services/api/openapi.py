@@ -64,3 +64,12 @@ def with_body(*classes: type[Refusal]) -> Responses:
     too_large = {413: {"model": Problem, "description": "`body_too_large`: Body too large", "content": {MEDIA_TYPE: {}}}}
     other_type = {415: {"model": Problem, "description": "`unsupported_media_type`: Unsupported media type", "content": {MEDIA_TYPE: {}}}}
     return refusals(MalformedJson, *classes) | too_large | other_type
+
+
+NOT_MODIFIED: Responses = {304: {"description": "You have this version already"}}
+
+
+def merge_patch(body: type[BaseModel]) -> dict[str, Any]:
+    """That the body may also be sent under the name of what it is."""
+    reference = {"$ref": f"#/components/schemas/{body.__name__}"}
+    return {"requestBody": {"content": {"application/merge-patch+json": {"schema": reference}}}}

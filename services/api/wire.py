@@ -5,12 +5,24 @@ can store.
 """
 
 import json
+import re
 import unicodedata
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Annotated, Generic, Self, TypeVar
 from urllib.parse import unquote
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from services.inventory.catalog.model import CODE_LENGTH_MAX, normalise_code
 
@@ -36,12 +48,17 @@ class Out(BaseModel):
         return cls.model_validate(facts)
 
 
+def is_none(value: object) -> bool:
+    return value is None
+
+
 class PageOut(Out, Generic[T]):
     """One page of a list."""
 
     items: list[T]
     next_cursor: str | None
     prev_cursor: str | None
+    total_estimate: Annotated[int | None, Field(exclude_if=is_none, description="With include=total_estimate: about how many")] = None
 
 
 def storable(text: str) -> str:
@@ -90,10 +107,31 @@ Code = Annotated[
 ]
 
 
-def _as_typed(segment: str) -> str:
-    """What a path segment spells: EveryRequest leaves %2F and %25 as they are, so that a slash in a sku splits no path."""
-    return unicodedata.normalize("NFC", unquote(segment))
+def _as_normalised(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
 
 
+# What a path segment spells: EveryRequest leaves %2F and %25 as they are, so that a slash in it splits no path.
+PathText = Annotated[str, AfterValidator(unquote), AfterValidator(storable)]
 # The id, sku or code in a path.
-PathKey = Annotated[str, AfterValidator(_as_typed), AfterValidator(storable)]
+PathKey = Annotated[PathText, AfterValidator(_as_normalised)]
+
+
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
+
+
+def _spelt_out(text: object) -> object:
+    if not (isinstance(text, str) and _INSTANT.fullmatch(text)):
+        raise ValueError("must be an instant with its offset, such as 2026-11-24T10:15:00Z")
+    return text
+
+
+def _in_range(instant: datetime) -> datetime:
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("must lie between the years 1 and 9999") from error
+
+
+# An instant in a query, as RFC 3339 writes it: a number would be read as seconds, and a time without an offset as anybody's.
+Instant = Annotated[AwareDatetime, BeforeValidator(_spelt_out), AfterValidator(_in_range)]

@@ -1,13 +1,23 @@
 """`holdfast`: what an operator does by hand."""
 
+import asyncio
+import getpass
 import os
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from alembic import command
 from alembic.config import Config
 
-from services.runtime.settings import InvalidSettings, load_settings, unknown_variables
+from services.inventory.reservations import reconciling
+from services.inventory.reservations.model import Violation
+from services.runtime.logs import log
+from services.runtime.resources import open_resources
+from services.runtime.settings import InvalidSettings, Settings, load_settings, unknown_variables
+from services.runtime.startup import start_process
 
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
@@ -39,6 +49,30 @@ def check() -> None:
     if unknown:
         raise typer.Exit(1)
     typer.echo("The settings are complete.")
+
+
+@app.command()
+def reconcile(
+    repair: Annotated[bool, typer.Option(help="Make them agree, in one transaction that the log records.")] = False,
+) -> None:
+    """Compare the counters with the reservations and the ledger. Exits 1 if they differ and are not repaired."""
+    violations = asyncio.run(_reconcile(start_process(), repair=repair))
+    for one in violations:
+        typer.echo(f"{one.sku} in {one.warehouse}: {one.what} is {one.stored} and should be {one.derived}{' (repaired)' if repair else ''}")
+    if violations and not repair:
+        raise typer.Exit(1)
+    if not violations:
+        typer.echo("Counters, reservations and ledger agree.")
+
+
+async def _reconcile(settings: Settings, *, repair: bool) -> Sequence[Violation]:
+    async with open_resources(settings, application="holdfast-cli") as resources:
+        if not repair:
+            return (await resources.database.autocommit(reconciling.check)).violations
+        repaired = await resources.database.transact(reconciling.repair, actor=f"holdfast reconcile, by {getpass.getuser()}")
+        for one in repaired:
+            log.warning("stock.repaired", **asdict(one))
+        return repaired
 
 
 def _stop_if_invalid() -> None:

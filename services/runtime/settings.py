@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     api_workers: Annotated[int, Field(ge=1, le=64)] = 2
     database_pool_size: Annotated[int, Field(ge=1, le=100)] = 5
 
+    open_holds_per_account: Annotated[int, Field(ge=1)] = 300
+    units_on_hold_per_sku: Annotated[int, Field(ge=1)] = 1_000
+
     log_format: Literal["json", "text"] = "json"
     sql: Literal["on", "off"] = "off"
 

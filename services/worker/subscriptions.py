@@ -5,7 +5,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.notifications.commands import notify_owner
-from services.inventory.reservations.events import EXPIRED, HELD, ReservationCancelled, ReservationConfirmed
+from services.inventory.reservations.events import (
+    HELD,
+    ReservationCancelled,
+    ReservationConfirmed,
+    ReservationDisplaced,
+    ReservationExpired,
+    ReservationFulfilled,
+)
+from services.inventory.stock.events import LOW, OUT
 from services.runtime.outbox import Recorded
 
 Reaction = Callable[[AsyncConnection, Recorded], Awaitable[None]]
@@ -14,5 +22,9 @@ SUBSCRIPTIONS: Mapping[str, Sequence[Reaction]] = {
     HELD: (),
     ReservationConfirmed.name: (notify_owner,),
     ReservationCancelled.name: (notify_owner,),
-    EXPIRED: (notify_owner,),
+    ReservationDisplaced.name: (notify_owner,),
+    ReservationFulfilled.name: (notify_owner,),
+    ReservationExpired.name: (notify_owner,),
+    LOW: (),
+    OUT: (),
 }

@@ -125,3 +125,39 @@ async def test_500_items_are_the_most_at_once(staff: Client, database: Database)
     assert taken.status_code == 201
     assert await database.rows("SELECT count(*), sum(on_hand_after) FROM stock_movements") == [(500, 500)]
     await assert_invariants(database)
+
+
+async def test_what_is_possible_moves_and_what_is_not_is_told(customer: Client, staff: Client, database: Database) -> None:
+    for sku in ("TEE", "MUG", "CAP"):
+        await staff.stock(sku, "AMS", 5)
+    await customer.place(line("CAP", 4))
+
+    answer = await adjust(staff, item("MUG", -6), item("TEE", -3), item("CAP", -2), on_error="reject_failed")
+
+    assert answer.status_code == 201
+    assert [(one["sku"], one["delta"], one["on_hand"]) for one in answer.json()["items"]] == [("TEE", -3, 2)]
+    place = {"warehouse": "AMS", "on_hand": 5}
+    assert answer.json()["failed"] == [
+        {**place, "pointer": "/items/0", "sku": "MUG", "delta": -6, "code": "insufficient_on_hand"},
+        {**place, "pointer": "/items/2", "sku": "CAP", "delta": -2, "promised": 4, "code": "stock_below_reserved"},
+    ]
+    assert await database.rows("SELECT delta FROM stock_movements WHERE reason = 'adjustment'") == [(-3,)]
+    await assert_invariants(database)
+
+
+async def test_where_nothing_is_possible_nothing_moves(staff: Client, database: Database) -> None:
+    await staff.stock("TEE", "AMS", 5)
+
+    answer = await adjust(staff, item("TEE", -6), on_error="reject_failed")
+
+    assert (answer.status_code, answer.json()["items"], len(answer.json()["failed"])) == (201, [], 1)
+    assert await database.rows("SELECT count(*) FROM stock_movements") == [(1,)]
+
+
+async def test_an_item_that_nobody_knows_is_no_reason_to_do_the_rest(staff: Client, database: Database) -> None:
+    await staff.stock("TEE", "AMS", 5)
+
+    async with nothing_changes(database):
+        answer = await adjust(staff, item("TEE", 1), item("NOPE", 1), on_error="reject_failed")
+
+    assert_fault(answer, "/items/1", code="unknown_stock_item")

@@ -29,6 +29,11 @@ def item(**members: object) -> Json:
     return {"items": [{"sku": "TEE", "warehouse": "AMS", "delta": 1, **members}]}
 
 
+def found(**members: object) -> Json:
+    return {"items": [{"sku": "TEE", "warehouse": "AMS", "counted": 5, "expected_on_hand": 5, **members}]}
+
+
+NO_UNITS: list[object] = [-1, 10**9 + 1, 2**63, "3", True, 1.0, None]
 NO_ATTRIBUTES: list[object] = [None, [], {str(n): 1 for n in range(51)}]
 
 PRODUCTS = Endpoint(
@@ -88,9 +93,40 @@ ADJUSTMENTS = Endpoint(
         ({"items": []}, "/items"),
         ({"items": None}, "/items"),
         ({"actor": NO_ONES}, "/actor"),
+        *(({"on_error": policy}, "/on_error") for policy in ("ignore", "", None, True)),
     ],
 )
-ENDPOINTS = [PRODUCTS, WAREHOUSES, SETTINGS, ADJUSTMENTS]
+COUNTS = Endpoint(
+    "POST",
+    "/v1/stock-counts",
+    found(),
+    [
+        *((found(counted=units), "/items/0/counted") for units in NO_UNITS),
+        *((found(expected_on_hand=units), "/items/0/expected_on_hand") for units in NO_UNITS),
+        *((found(sku=sku), "/items/0/sku") for sku in ("", NO_ONES, None)),
+        (found(delta=1), "/items/0/delta"),
+        ({"items": []}, "/items"),
+        ({"items": [{"sku": "TEE", "warehouse": "AMS", "counted": 5}]}, "/items/0/expected_on_hand"),
+        ({"items": found()["items"] * 501}, "/items"),
+        *(({"on_shortage": policy}, "/on_shortage") for policy in ("ignore", None)),
+        ({"reason": "count"}, "/reason"),
+    ],
+)
+TRANSFERS = Endpoint(
+    "POST",
+    "/v1/stock-transfers",
+    {"from": "AMS", "to": "BER", "items": [{"sku": "TEE", "quantity": 1}]},
+    [
+        *(({"items": [{"sku": "TEE", "quantity": units}]}, "/items/0/quantity") for units in (0, 1_000_001, *NO_UNITS)),
+        *(({"from": code}, "/from") for code in ("", " AMS", NO_ONES, None)),
+        *(({"to": code}, "/to") for code in ("", "AMS", None)),
+        ({"source": "AMS"}, "/source"),
+        ({"items": [{"sku": "TEE", "quantity": 1, "warehouse": "AMS"}]}, "/items/0/warehouse"),
+        ({"items": []}, "/items"),
+        *(({"reference": text}, "/reference") for text in ("", "x" * 201, "a\0b")),
+    ],
+)
+ENDPOINTS = [PRODUCTS, WAREHOUSES, SETTINGS, ADJUSTMENTS, COUNTS, TRANSFERS]
 everywhere = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=[endpoint.path for endpoint in ENDPOINTS])
 
 
@@ -134,6 +170,8 @@ async def test_what_cannot_be_read_is_refused(staff: Client, database: Database,
 @everywhere
 async def test_what_is_right_is_taken(staff: Client, endpoint: Endpoint) -> None:
     await staff.stock("TEE", "AMS", 5)
+    if endpoint is TRANSFERS:
+        await staff.stock("TEE", "BER", 0)
 
     assert (await send(staff, endpoint, json=endpoint.good)).is_success
 

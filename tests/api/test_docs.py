@@ -76,7 +76,11 @@ async def test_what_takes_a_key_says_so(unplugged_nobody: Client) -> None:
         "POST /v1/reservations",
         "POST /v1/reservations/{reservation_id}/confirm",
         "POST /v1/reservations/{reservation_id}/cancel",
+        "POST /v1/reservations/{reservation_id}/extend",
+        "POST /v1/reservations/{reservation_id}/fulfilments",
         "POST /v1/stock-adjustments",
+        "POST /v1/stock-counts",
+        "POST /v1/stock-transfers",
     }
 
 

@@ -26,6 +26,10 @@ FOR_CUSTOMERS = [
     Route("GET", f"/v1/reservations/{NO_ONES}", "reservations:use_own", 404),
     Route("POST", f"/v1/reservations/{NO_ONES}/confirm", "reservations:use_own", 404),
     Route("POST", f"/v1/reservations/{NO_ONES}/cancel", "reservations:use_own", 404),
+    Route("POST", f"/v1/reservations/{NO_ONES}/extend", "reservations:use_own", 422),
+    Route("PUT", f"/v1/reservations/{NO_ONES}/lines", "reservations:use_own", 422),
+    Route("PUT", "/v1/reservations/by-ref/cart-81", "reservations:use_own", 422),
+    Route("GET", "/v1/reservations", "reservations:use_own", 200),
 ]
 FOR_STAFF = [
     Route("POST", "/v1/products", "catalog:write", 422),
@@ -35,7 +39,16 @@ FOR_STAFF = [
     Route("GET", "/v1/stock", "stock:read", 200),
     Route("GET", f"/v1/stock/{NO_ONES}", "stock:read", 404),
     Route("POST", "/v1/stock-adjustments", "stock:adjust", 422),
+    Route("POST", "/v1/stock-counts", "stock:adjust", 422),
+    Route("POST", "/v1/stock-transfers", "stock:adjust", 422),
+    Route("GET", "/v1/stock-movements", "stock:read", 200),
+    Route("PATCH", "/v1/products/TEE", "catalog:write", 428),
+    Route("DELETE", "/v1/products/TEE", "catalog:write", 428),
+    Route("PATCH", "/v1/warehouses/AMS", "catalog:write", 428),
+    Route("DELETE", "/v1/warehouses/AMS", "catalog:write", 428),
+    Route("POST", f"/v1/reservations/{NO_ONES}/fulfilments", "reservations:fulfil", 404),
 ]
+FOR_ADMIN = [Route("GET", "/v1/admin/reconciliation", "reconciliation:read", 200)]
 FOR_ALL = [
     Route("GET", "/v1/products", "", 200),
     Route("GET", "/v1/products/TEE", "", 404),
@@ -52,13 +65,14 @@ async def ask(client: Client, route: Route) -> httpx.Response:
 
 async def test_each_role_may_what_its_table_says(api: Api, database: Database) -> None:
     nobody, customer, staff, admin = await api.client(), await api.customer(), await api.staff(), await api.admin()
-    may = {nobody: FOR_ALL, customer: FOR_ALL + FOR_CUSTOMERS}
+    may = {nobody: FOR_ALL, customer: FOR_ALL + FOR_CUSTOMERS, staff: FOR_ALL + FOR_CUSTOMERS + FOR_STAFF}
+    routes = FOR_ALL + FOR_CUSTOMERS + FOR_STAFF + FOR_ADMIN
 
     async with nothing_changes(database):
-        for route in FOR_ALL + FOR_CUSTOMERS + FOR_STAFF:
+        for route in routes:
             for client in (nobody, customer, staff, admin):
                 answer = await ask(client, route)
-                if route in may.get(client, FOR_ALL + FOR_CUSTOMERS + FOR_STAFF):
+                if route in may.get(client, routes):
                     assert answer.status_code == route.status, (route, answer.text)
                 elif client is nobody:
                     assert_problem(answer, 401, "unauthenticated")

@@ -3,14 +3,14 @@
 -- has the last word is dropped with it, because it would turn the overselling into errors.
 CREATE OR REPLACE FUNCTION reserve(
   p_account uuid, p_key text, p_fingerprint bytea, p_reservation uuid, p_skus text[], p_warehouses text[], p_quantities int[],
-  p_hold interval, p_external_ref text, p_metadata jsonb, p_request_id text
+  p_hold interval, p_external_ref text, p_metadata jsonb, p_request_id text, p_holds_max int, p_units_of_a_sku_max int
 ) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   plan record;
   instant timestamptz := clock_timestamp();
   facts jsonb;
 BEGIN
-  SELECT * INTO plan FROM plan_order(p_skus, p_warehouses, p_quantities);
+  SELECT * INTO plan FROM plan_order(p_skus, p_warehouses, p_quantities, '{}');
   IF plan.problems IS NOT NULL THEN
     RETURN jsonb_build_object('outcome', 'refused', 'problems', plan.problems, 'items', plan.candidates, 'is_reclaimable', false);
   END IF;

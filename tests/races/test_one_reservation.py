@@ -27,12 +27,12 @@ pytestmark = pytest.mark.usefixtures("others")
 
 
 @pytest_asyncio.fixture
-async def others(staff: Client, customer: Client) -> None:
+async def others(staff: Client) -> None:
     """Other units of the same item, held and confirmed: a change made twice would take theirs, instead of stopping at zero."""
     await staff.stock("MUG", "AMS", 1_000_000)
-    await customer.place(line("MUG", 1_000), external_ref="held")
-    confirmed = await customer.place(line("MUG", 1_000), external_ref="confirmed")
-    await customer.confirm(confirmed.json()["id"])
+    await staff.place(line("MUG", 1_000), external_ref="held")
+    confirmed = await staff.place(line("MUG", 1_000), external_ref="confirmed")
+    await staff.confirm(confirmed.json()["id"])
 
 
 async def test_at_its_deadline_a_hold_is_confirmed_or_over_and_everybody_hears_the_same(

@@ -22,7 +22,7 @@ _NOBODY_LEASES = "LOCK TABLE notifications IN SHARE MODE"
 
 @pytest_asyncio.fixture
 async def confirmed(customer: Client, staff: Client) -> None:
-    await staff.stock("MUG", "AMS", _MAILS)
+    await staff.stock("MUG", "AMS", _MAILS + 1)
     for _ in range(_MAILS):
         placed = await customer.place(line("MUG"))
         await customer.confirm(placed.json()["id"])

@@ -15,9 +15,9 @@ _CROWD = 24
 
 
 @pytest_asyncio.fixture
-async def crowd(customer: Client) -> list[Client]:
-    """One person at many windows: who asks decides nothing."""
-    return [customer] * _CROWD
+async def crowd(staff: Client) -> list[Client]:
+    """One person at many windows, who may hold as much as they like: who asks decides nothing."""
+    return [staff] * _CROWD
 
 
 async def test_whatever_many_ask_for_no_more_is_held_than_there_is(

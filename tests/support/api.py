@@ -5,6 +5,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest_asyncio
@@ -27,6 +28,15 @@ def line(sku: str, quantity: int = 1, warehouse: str | None = None) -> Json:
     return {"sku": sku, "quantity": quantity} | ({"warehouse": warehouse} if warehouse else {})
 
 
+def units(sku: str, quantity: int, warehouse: str = "AMS") -> Json:
+    """Units of one line, to be shipped."""
+    return {"sku": sku, "warehouse": warehouse, "quantity": quantity}
+
+
+def counted(sku: str, found: int, expected: int, warehouse: str = "AMS") -> Json:
+    return {"sku": sku, "warehouse": warehouse, "counted": found, "expected_on_hand": expected}
+
+
 def pytest_configure() -> None:
     configure_logs("json")  # as the process does it; pytest shows the lines below a test that failed
 
@@ -43,10 +53,30 @@ class Client:
         return await self._post("/v1/reservations", {"lines": lines, **body}, key)
 
     async def confirm(self, reservation_id: str, *, key: str | None = None) -> httpx.Response:
-        return await self._post(f"/v1/reservations/{reservation_id}/confirm", None, key)
+        return await self.change(reservation_id, "confirm", key=key)
 
     async def cancel(self, reservation_id: str, *, key: str | None = None, **body: object) -> httpx.Response:
-        return await self._post(f"/v1/reservations/{reservation_id}/cancel", body or None, key)
+        return await self.change(reservation_id, "cancel", body or None, key=key)
+
+    async def extend(self, reservation_id: str, ttl_seconds: int = 600, *, key: str | None = None) -> httpx.Response:
+        return await self.change(reservation_id, "extend", {"ttl_seconds": ttl_seconds}, key=key)
+
+    async def fulfil(self, reservation_id: str, *items: Json, key: str | None = None) -> httpx.Response:
+        """These units, or all that are open."""
+        return await self.change(reservation_id, "fulfilments", {"items": items} if items else None, key=key)
+
+    async def change(
+        self, reservation_id: str, transition: str, body: Json | None = None, *, key: str | None = None, if_match: str | None = None
+    ) -> httpx.Response:
+        headers = {"If-Match": if_match} if if_match else {}
+        return await self._post(f"/v1/reservations/{reservation_id}/{transition}", body, key, headers)
+
+    async def replace_lines(self, reservation_id: str, *lines: Json, if_match: str | None = None) -> httpx.Response:
+        headers = {"If-Match": if_match} if if_match else {}
+        return await self.http.put(f"/v1/reservations/{reservation_id}/lines", json={"lines": lines}, headers=headers)
+
+    async def put_cart(self, reference: str, *lines: Json, **body: object) -> httpx.Response:
+        return await self.http.put(f"/v1/reservations/by-ref/{quote(reference, safe='')}", json={"lines": lines, **body})
 
     async def reservation(self, reservation_id: str) -> httpx.Response:
         return await self.http.get(f"/v1/reservations/{reservation_id}")
@@ -69,6 +99,12 @@ class Client:
         body = {"reason": reason, "items": [{"sku": sku, "warehouse": warehouse, "delta": delta}]}
         return await self._post("/v1/stock-adjustments", body, key)
 
+    async def count(self, *items: Json, key: str | None = None, **body: str) -> httpx.Response:
+        return await self._post("/v1/stock-counts", {"items": items, **body}, key)
+
+    async def transfer(self, source: str, target: str, *items: Json, key: str | None = None, **body: str) -> httpx.Response:
+        return await self._post("/v1/stock-transfers", {"from": source, "to": target, "items": items, **body}, key)
+
     async def levels(self, **filters: str) -> httpx.Response:
         return await self.http.get("/v1/stock", params=filters)
 
@@ -82,8 +118,8 @@ class Client:
             made = await self.adjust(sku, warehouse, on_hand)
             assert made.is_success, made.text
 
-    async def _post(self, path: str, body: Json | None, key: str | None) -> httpx.Response:
-        return await self.http.post(path, json=body, headers={"Idempotency-Key": key or uuid.uuid4().hex})
+    async def _post(self, path: str, body: Json | None, key: str | None, headers: dict[str, str] | None = None) -> httpx.Response:
+        return await self.http.post(path, json=body, headers={"Idempotency-Key": key or uuid.uuid4().hex, **(headers or {})})
 
 
 class Api:
@@ -115,14 +151,20 @@ class Api:
         return await self.client(await self._people.join(Role.ADMIN))
 
 
-@pytest_asyncio.fixture
-async def api(database: Database, people: People) -> AsyncIterator[Api]:
-    """The app that is shipped, in the test's own process."""
-    app = create_app(settings(Where(database_url=database.url)))
+@asynccontextmanager
+async def open_api(database: Database, people: People, **chosen: str) -> AsyncIterator[Api]:
+    """The app that is shipped, in the test's own process, with these settings."""
+    app = create_app(settings(Where(database_url=database.url), **chosen))
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(_running(app))
         # An error that nobody foresaw is a 500 to a client, so it is one here.
         yield Api("http://holdfast.test", httpx.ASGITransport(app, raise_app_exceptions=False), people, stack)
+
+
+@pytest_asyncio.fixture
+async def api(database: Database, people: People) -> AsyncIterator[Api]:
+    async with open_api(database, people) as opened:
+        yield opened
 
 
 @pytest_asyncio.fixture

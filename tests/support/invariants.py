@@ -9,7 +9,9 @@ _CHANGES_TOLD_WRONGLY = """
               FROM reservations
              CROSS JOIN LATERAL (VALUES ('reservation.held', true),
                                         ('reservation.confirmed', confirmed_at IS NOT NULL),
-                                        ('reservation.cancelled', state = 'cancelled'),
+                                        ('reservation.cancelled', state = 'cancelled' AND close_reason <> 'displaced'),
+                                        ('reservation.displaced', state = 'cancelled' AND close_reason = 'displaced'),
+                                        ('reservation.fulfilled', state = 'fulfilled'),
                                         ('reservation.expired', state = 'expired')) change (name, is_real)
              WHERE change.is_real) happened
       FULL JOIN (SELECT entity_id, name, count(*) AS times FROM outbox WHERE name LIKE 'reservation.%' GROUP BY entity_id, name) told

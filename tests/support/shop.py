@@ -1,6 +1,6 @@
 """The business without HTTP: units of work as a process runs them, and a shop to run them in."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest_asyncio
 
@@ -8,10 +8,12 @@ from services.inventory.accounts.model import Role
 from services.inventory.accounts.permissions import Caller
 from services.inventory.catalog import commands as catalog
 from services.inventory.catalog.model import NewProduct, NewWarehouse
-from services.inventory.reservations import commands as reservations
-from services.inventory.reservations.model import Order, OrderLine, Placed
+from services.inventory.reservations import placing
+from services.inventory.reservations.commands import Target
+from services.inventory.reservations.model import Order, OrderLine, Placed, ReservationId
 from services.inventory.stock import commands as stock
-from services.inventory.stock.model import Adjustment, ItemId, Reason, StockSettings
+from services.inventory.stock import moving
+from services.inventory.stock.model import Adjustment, Entry, ItemId, Moved, OnError, Reason, StockSettings
 from services.runtime.database import Database as OurDatabase
 from services.runtime.database import open_database
 from services.runtime.idempotency import IdempotencyKey
@@ -40,15 +42,22 @@ class Shop:
         chosen = StockSettings(safety_stock, backorder_limit, low_stock_at=0)
         item, _ = await self.ours.transact(stock.configure_item, sku, warehouse, chosen, Precondition(must_be_absent=True))
         if on_hand:
-            await self.ours.transact(
-                stock.adjust, [Adjustment(sku, warehouse, on_hand)], reason=Reason.RECEIPT, reference=None, actor="tests"
-            )
+            await self.deliver(Adjustment(sku, warehouse, on_hand))
         return item.item_id
+
+    async def deliver(self, *adjustments: Adjustment) -> Sequence[Moved]:
+        entry = Entry(Reason.RECEIPT, reference=None, actor="tests")
+        moved, _ = await self.ours.transact(moving.adjust, adjustments, on_error=OnError.REJECT_ALL, entry=entry)
+        return moved
 
     async def place(self, *lines: OrderLine, key: str | None = None, external_ref: str | None = None, hold_seconds: int = 600) -> Placed:
         """The customer's order, under a fresh key unless one is given."""
         order = Order(lines, external_ref=external_ref, hold_seconds=hold_seconds)
-        return await reservations.place(self.ours, self.key(key), order)
+        return await placing.place(self.ours, self.key(key), order)
+
+    def target(self, reservation_id: ReservationId) -> Target:
+        """The reservation, for its customer to change."""
+        return Target(reservation_id, self.customer)
 
     def key(self, key: str | None = None, *, fingerprint: bytes = b"as sent") -> IdempotencyKey:
         return IdempotencyKey(self.customer.account_id, key or str(new_id()), fingerprint)

@@ -57,7 +57,7 @@ async def test_two_relays_at_once_turn_each_event_into_one_message(
 async def test_what_is_leased_is_published_again_only_when_its_lease_is_over(
     customer: Client, staff: Client, database: Database, *, ours: OurDatabase, celery: Celery
 ) -> None:
-    await staff.stock("MUG", "AMS", 1)
+    await staff.stock("MUG", "AMS", 2)
     await _confirm(customer)
 
     assert await deliver_once(ours, celery) == 2 + 1  # held and confirmed happened; one is told
@@ -70,7 +70,7 @@ async def test_an_event_that_this_code_does_not_know_is_left_for_one_that_does(
     customer: Client, staff: Client, database: Database, ours: OurDatabase
 ) -> None:
     await database.do(_NEWER)
-    await staff.stock("MUG", "AMS", 1)
+    await staff.stock("MUG", "AMS", 2)
     await _confirm(customer)
 
     assert await ours.transact(react) == 2
@@ -81,7 +81,7 @@ async def test_an_event_that_this_code_does_not_know_is_left_for_one_that_does(
 async def test_an_event_that_is_taken_again_is_not_told_again(
     customer: Client, staff: Client, database: Database, ours: OurDatabase
 ) -> None:
-    await staff.stock("MUG", "AMS", 1)
+    await staff.stock("MUG", "AMS", 2)
     await _confirm(customer)
 
     await ours.transact(react)
@@ -92,7 +92,7 @@ async def test_an_event_that_is_taken_again_is_not_told_again(
 
 
 async def test_an_event_whose_reaction_fails_is_still_there(customer: Client, staff: Client, database: Database, ours: OurDatabase) -> None:
-    await staff.stock("MUG", "AMS", 1)
+    await staff.stock("MUG", "AMS", 2)
     await _confirm(customer)
     await database.do("ALTER TABLE notifications ADD CONSTRAINT nobody_may_hear CHECK (false)")
 

@@ -15,6 +15,9 @@ class Permission(StrEnum):
     RESERVATIONS_USE_OWN = "reservations:use_own"
     RESERVATIONS_READ_ANY = "reservations:read_any"
     RESERVATIONS_CANCEL_ANY = "reservations:cancel_any"
+    RESERVATIONS_FULFIL = "reservations:fulfil"
+    RESERVATIONS_WITHOUT_QUOTA = "reservations:without_quota"
+    RECONCILIATION_READ = "reconciliation:read"
 
 
 _ANYBODY = frozenset({Permission.CATALOG_READ})
@@ -26,12 +29,14 @@ _STAFF = _CUSTOMER | {
     Permission.STOCK_ADJUST,
     Permission.RESERVATIONS_READ_ANY,
     Permission.RESERVATIONS_CANCEL_ANY,
+    Permission.RESERVATIONS_FULFIL,
+    Permission.RESERVATIONS_WITHOUT_QUOTA,
 }
 PERMISSIONS: dict[Role | None, frozenset[Permission]] = {
     None: _ANYBODY,  # a caller without a token
     Role.CUSTOMER: _CUSTOMER,
     Role.STAFF: _STAFF,
-    Role.ADMIN: _STAFF,
+    Role.ADMIN: _STAFF | {Permission.RECONCILIATION_READ},
 }
 
 

@@ -1,6 +1,7 @@
 """How the catalogue can refuse."""
 
-from services.runtime.errors import Conflict, NotFound
+from services.inventory.catalog.model import ATTRIBUTES_MAX
+from services.runtime.errors import Conflict, Invalid, NotFound
 
 
 class ProductNotFound(NotFound):
@@ -27,3 +28,21 @@ class CodeTaken(Conflict):
 
     def __init__(self, code: str) -> None:
         super().__init__(f"the code {code!r} names another warehouse; choose another, or change that warehouse")
+
+
+class PriceWithoutCurrency(Invalid):
+    def __init__(self) -> None:
+        super().__init__("price_minor and currency are given together or not at all", [{"pointer": "/currency"}])
+
+
+class TooManyAttributes(Invalid):
+    def __init__(self) -> None:
+        super().__init__(f"a product has at most {ATTRIBUTES_MAX} attributes; remove some with null", [{"pointer": "/attributes"}])
+
+
+class HasOpenReservations(Conflict):
+    code = "has_open_reservations"
+    title = "Units are promised"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} has units in live holds or confirmed reservations; end or fulfil those first")

@@ -1,10 +1,26 @@
 """Products and warehouses as PostgreSQL keeps them."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Integer, Table, Text, UniqueConstraint, Uuid, func, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    literal_column,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.inventory.catalog.model import CODE_LENGTH_MAX, Status
 from services.runtime.database import metadata
+
+NO_PRICE = 2**53  # above every price, and exact as a JSON number in a cursor
 
 _STATUSES = ", ".join(f"'{status}'" for status in Status)
 
@@ -29,6 +45,22 @@ products = Table(
     CheckConstraint("(price_minor IS NULL) = (currency IS NULL)", name="a_price_has_a_currency"),
     CheckConstraint(f"status IN ({_STATUSES})", name="a_product_status_is_known"),
 )
+# What a product is sorted and filtered by, never null, and what its text search looks at. Literals: an index has no parameters.
+price_order = func.coalesce(products.c.price_minor, literal_column(str(NO_PRICE), BigInteger))
+search_text = products.c.sku.op("||", return_type=Text())(literal_column("' '", Text)).op("||", return_type=Text())(products.c.name)
+
+# Each serves the list in one order: of the active or of the archived, from any place on, in both directions.
+Index("products_by_sku", products.c.status, products.c.sku, products.c.product_id)
+Index("products_by_name", products.c.status, products.c.name, products.c.product_id)
+Index("products_by_price", products.c.status, price_order, products.c.product_id)
+Index("products_by_creation", products.c.status, products.c.created_at, products.c.product_id)
+Index("products_by_update", products.c.status, products.c.updated_at, products.c.product_id)
+# Serves the list of a category by sku, and small categories in any order.
+Index("products_of_a_category", products.c.category, products.c.status, products.c.sku, products.c.product_id)
+# Serves the filters attributes.<name>.
+Index("products_with_attributes", products.c.attributes, postgresql_using="gin", postgresql_ops={"attributes": "jsonb_path_ops"})
+# Serves the text search, for a substring of three characters or more and for what is spelt like the text.
+Index("products_by_words", search_text.label("search_text"), postgresql_using="gin", postgresql_ops={"search_text": "gin_trgm_ops"})
 
 warehouses = Table(
     "warehouses",

@@ -10,7 +10,7 @@ from services.inventory.accounts.model import AccountId
 from services.inventory.catalog import store as catalog
 from services.inventory.notifications import store
 from services.inventory.notifications.model import ERROR_LENGTH_MAX, RETRY_SECONDS, Due, Item, Letter, Notification, NotificationId
-from services.inventory.reservations import store as reservations
+from services.inventory.reservations import reading as reservations
 from services.inventory.reservations.model import ReservationId
 from services.runtime.ids import new_id
 from services.runtime.outbox import Recorded

@@ -12,12 +12,20 @@ from email.utils import format_datetime, parseaddr
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from services.inventory.notifications.model import Letter
-from services.inventory.reservations.events import EXPIRED, ReservationCancelled, ReservationConfirmed
+from services.inventory.reservations.events import (
+    ReservationCancelled,
+    ReservationConfirmed,
+    ReservationDisplaced,
+    ReservationExpired,
+    ReservationFulfilled,
+)
 
 SUBJECTS = {
     ReservationConfirmed.name: "Your reservation is confirmed",
     ReservationCancelled.name: "Your reservation is cancelled",
-    EXPIRED: "Your reservation has expired",
+    ReservationDisplaced.name: "Your reservation could not be kept",
+    ReservationFulfilled.name: "Your order is on its way",
+    ReservationExpired.name: "Your reservation has expired",
 }
 
 _templates = Environment(

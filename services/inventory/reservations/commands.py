@@ -1,193 +1,211 @@
-"""What can be done with a reservation."""
+"""What can be done with a reservation that exists. Each function is one unit of work inside the caller's transaction."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.accounts.permissions import Caller, Permission
-from services.inventory.reservations import store
+from services.inventory.reservations import reading, store
 from services.inventory.reservations.errors import (
-    DuplicateReference,
+    ExceedsOpenQuantity,
     IllegalTransition,
-    InsufficientStock,
-    LineTooLarge,
     ReservationExpired,
     ReservationNotFound,
-    UnknownSku,
-    UnknownWarehouse,
-    WarehouseMissing,
+    UnknownLine,
 )
-from services.inventory.reservations.events import ReservationCancelled, ReservationConfirmed
-from services.inventory.reservations.model import (
-    LEADS_TO,
-    Order,
-    Placed,
-    Problem,
-    ProblemKind,
-    Reservation,
-    ReservationId,
-    State,
-    Strategy,
-    Transition,
-)
+from services.inventory.reservations.events import ReservationCancelled, ReservationConfirmed, ReservationFulfilled
+from services.inventory.reservations.model import LEADS_TO, LIFE_SECONDS_MAX, Reservation, ReservationId, Shipment, State, Transition
 from services.inventory.stock import store as stock
-from services.inventory.stock.model import Change, ItemId
+from services.inventory.stock.errors import InsufficientOnHand
+from services.inventory.stock.model import Change, Counters, Entry, ItemId, Movement, MovementId, Reason
 from services.runtime import outbox
-from services.runtime.database import Database
-from services.runtime.errors import Fault, Refusal
-from services.runtime.idempotency import IdempotencyKey
+from services.runtime.errors import Fault
 from services.runtime.ids import new_id
+from services.runtime.preconditions import Precondition
 
-RECLAIM_BATCH = 200  # holds ended in one transaction: their levels stay locked until it commits
-RECLAIM_PASSES_MAX = 10  # enough for 2,000 dead holds; more is the reaper's work, not a customer's
-
-# The permission to make a transition on a reservation that is not one's own.
+# The permission to make a transition on anybody's reservation; without one, only its owner can.
 _MAY_ANY: Mapping[Transition, Permission | None] = {
     Transition.CONFIRM: None,
     Transition.CANCEL: Permission.RESERVATIONS_CANCEL_ANY,
+    Transition.EXTEND: None,
+    Transition.REPLACE_LINES: None,
+    Transition.FULFIL: Permission.RESERVATIONS_FULFIL,
 }
+_NOT_BY_OWNERS = frozenset({Transition.FULFIL})
 
 
-async def place(database: Database, key: IdempotencyKey, order: Order) -> Placed:
-    """Hold stock for every line, or for none of them.
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Who wants to change which reservation, and in which version of it."""
 
-    The owner is the key's account. Of any number of orders at once, no more units are held than there are; the same key
-    gives the same reservation. Takes a Database, because `reserve` is a transaction of its own and so is ending holds
-    whose time is over when there is too little stock.
-    Refuses: InsufficientStock, UnknownSku, UnknownWarehouse, WarehouseMissing and what `store.reserve` refuses.
-    """
-    if order.strategy is Strategy.EXPLICIT:
-        _refuse_missing_warehouses(order)
-    reservation_id = ReservationId(new_id())
-    may_end_holder = may_reclaim = True
-    while True:
-        try:
-            outcome = await database.autocommit(store.reserve, key, reservation_id, order)
-        except DuplicateReference as duplicate:
-            if not may_end_holder:
-                raise
-            may_end_holder = False
-            # The reservation in the way may be over though its row does not say so yet.
-            await database.transact(_end_holder_of_reference, duplicate)
-            continue
-        if isinstance(outcome, Placed):
-            return outcome
-        if not (outcome.is_reclaimable and may_reclaim):
-            raise _refusal(outcome.problems, of_lines=len(order.lines))
-        may_reclaim = False
-        await _reclaim(database, outcome.items)
+    reservation_id: ReservationId
+    caller: Caller
+    precondition: Precondition | None = None
 
 
-def _refuse_missing_warehouses(order: Order) -> None:
-    faults: list[Fault] = [
-        {"pointer": f"/lines/{position}/warehouse", "sku": line.sku} for position, line in enumerate(order.lines) if line.warehouse is None
-    ]
-    if faults:
-        raise WarehouseMissing(faults)
-
-
-async def _end_holder_of_reference(connection: AsyncConnection, duplicate: DuplicateReference) -> None:
-    """End the account's reservation with this reference if its time is over."""
-    # Locked first, and so waited for if somebody is ending it now: expire_due skips what others have locked.
-    holder = await store.lock_live(connection, duplicate.account_id, duplicate.external_ref)
-    if holder is not None:
-        await store.expire_due(connection, limit=1, reservation_ids=[holder])
-
-
-async def _reclaim(database: Database, items: Sequence[ItemId]) -> None:
-    for _ in range(RECLAIM_PASSES_MAX):
-        if await database.autocommit(store.expire_due, limit=RECLAIM_BATCH, items=items) < RECLAIM_BATCH:
-            return
-
-
-def _refusal(problems: Sequence[Problem], *, of_lines: int) -> Refusal:
-    """One refusal for the order: of what could never be placed if there is any, else of what is short."""
-    for kind, refuse in _NEVER.items():
-        faults = [_fault(problem) for problem in problems if problem.kind is kind]
-        if faults:
-            return refuse(faults)
-    short = [{**_fault(problem), "requested": problem.requested, "available": problem.available} for problem in problems]
-    return InsufficientStock(short, of_lines=of_lines)
-
-
-_NEVER: Mapping[ProblemKind, Callable[[Sequence[Fault]], Refusal]] = {
-    ProblemKind.UNKNOWN_SKU: UnknownSku,
-    ProblemKind.UNKNOWN_WAREHOUSE: UnknownWarehouse,
-    ProblemKind.TOO_LARGE: LineTooLarge,
-}
-
-
-def _fault(problem: Problem) -> Fault:
-    return {"pointer": f"/lines/{problem.line}", "sku": problem.sku, "warehouse": problem.warehouse}
-
-
-async def confirm(connection: AsyncConnection, reservation_id: ReservationId, caller: Caller) -> Reservation:
+async def confirm(connection: AsyncConnection, target: Target) -> Reservation:
     """Turn a live hold of the caller's into a promise without a clock. Confirming twice is confirming once.
 
-    Locks the reservation, then its stock levels. Refuses: ReservationExpired, IllegalTransition, ReservationNotFound.
+    Locks the reservation, then its stock levels.
+    Refuses: ReservationExpired, IllegalTransition, EtagMismatch, ReservationNotFound.
     """
-    reservation = _visible(await store.lock(connection, reservation_id), reservation_id, caller, _MAY_ANY[Transition.CONFIRM])
-    if not _is_to_be_done(Transition.CONFIRM, reservation):
+    reservation = await lock_for(connection, Transition.CONFIRM, target)
+    if reservation.state is State.CONFIRMED:
         return reservation
-    await _change_levels(connection, reservation, per_open_unit=Change(held=-1, allocated=1))
-    await store.mark_confirmed(connection, reservation_id)
-    await outbox.append(connection, ReservationConfirmed(reservation_id, reservation.account_id))
-    return await store.get(connection, reservation_id)
+    await _change_levels(connection, {line.item_id: Change(held=-line.open, allocated=line.open) for line in reservation.lines})
+    await store.mark_confirmed(connection, reservation.reservation_id)
+    await outbox.append(connection, ReservationConfirmed(reservation.reservation_id, reservation.account_id))
+    return await reading.get(connection, reservation.reservation_id)
 
 
-async def cancel(connection: AsyncConnection, reservation_id: ReservationId, caller: Caller, *, reason: str | None) -> Reservation:
+async def cancel(connection: AsyncConnection, target: Target, *, reason: str | None) -> Reservation:
     """Give back every open unit of a live hold or a confirmed reservation. Cancelling twice is cancelling once.
 
-    Locks the reservation, then its stock levels. Refuses: ReservationExpired, IllegalTransition, ReservationNotFound.
+    Locks the reservation, then its stock levels.
+    Refuses: ReservationExpired, IllegalTransition, EtagMismatch, ReservationNotFound.
     """
-    reservation = _visible(await store.lock(connection, reservation_id), reservation_id, caller, _MAY_ANY[Transition.CANCEL])
-    if not _is_to_be_done(Transition.CANCEL, reservation):
+    reservation = await lock_for(connection, Transition.CANCEL, target)
+    if reservation.state is State.CANCELLED:
         return reservation
-    was_held = reservation.state is State.HELD
-    await _change_levels(connection, reservation, per_open_unit=Change(held=-1) if was_held else Change(allocated=-1))
-    await store.mark_cancelled(connection, reservation_id, reason=reason or "cancelled")
-    await outbox.append(connection, ReservationCancelled(reservation_id, reservation.account_id))
-    return await store.get(connection, reservation_id)
+    await _release(connection, reservation)
+    await store.end(connection, reservation.reservation_id, State.CANCELLED, reason=reason or "cancelled")
+    await outbox.append(connection, ReservationCancelled(reservation.reservation_id, reservation.account_id))
+    return await reading.get(connection, reservation.reservation_id)
+
+
+async def extend(connection: AsyncConnection, target: Target, *, hold_seconds: int) -> Reservation:
+    """Let a live hold last until so many seconds from now, if that is later, but no further than its greatest age.
+
+    Never revives a hold whose time is over. Locks the reservation.
+    Refuses: ReservationExpired, IllegalTransition, EtagMismatch, ReservationNotFound.
+    """
+    reservation = await lock_for(connection, Transition.EXTEND, target)
+    await store.extend(connection, reservation.reservation_id, hold_seconds=hold_seconds, life_seconds_max=LIFE_SECONDS_MAX)
+    return await reading.get(connection, reservation.reservation_id)
+
+
+async def fulfil(connection: AsyncConnection, target: Target, *, shipments: Sequence[Shipment] | None) -> Reservation:
+    """Ship units of a confirmed reservation, all that are open if none are named. The last unit fulfils it.
+
+    Locks the reservation, then its stock levels; writes each line into the ledger.
+    Refuses: IllegalTransition, ReservationExpired, UnknownLine, ExceedsOpenQuantity, InsufficientOnHand, EtagMismatch,
+    ReservationNotFound.
+    """
+    reservation = await lock_for(connection, Transition.FULFIL, target)
+    units = _units_to_ship(reservation, shipments)
+    if not units:  # all of it has left already; whoever names units would ship more
+        return reservation
+    counters = await stock.lock_levels(connection, units.keys())
+    _refuse_missing(reservation, units, counters)
+    await stock.change_levels(connection, {item_id: Change(on_hand=-count, allocated=-count) for item_id, count in units.items()})
+    await stock.add_movements(connection, _movements(reservation, units, counters, target.caller))
+    await store.add_fulfilled(connection, reservation.reservation_id, units)
+    if sum(units.values()) == sum(line.open for line in reservation.lines):
+        await store.end(connection, reservation.reservation_id, State.FULFILLED, reason="fulfilled")
+        await outbox.append(connection, ReservationFulfilled(reservation.reservation_id, reservation.account_id))
+    else:
+        await store.touch(connection, reservation.reservation_id)
+    return await reading.get(connection, reservation.reservation_id)
 
 
 async def find(connection: AsyncConnection, reservation_id: ReservationId, caller: Caller) -> Reservation:
     """The reservation, if the caller may know of it. Refuses: ReservationNotFound."""
-    return _visible(await store.find(connection, reservation_id), reservation_id, caller, Permission.RESERVATIONS_READ_ANY)
-
-
-def may(caller: Caller, transition: Transition, reservation: Reservation) -> bool:
-    """Whether this caller can make this transition now."""
-    return reservation.may(transition) and _is_theirs(caller, reservation, _MAY_ANY[transition])
-
-
-def _is_theirs(caller: Caller, reservation: Reservation, any_with: Permission | None) -> bool:
-    """Whether it is their own, or their role lets them touch anyone's."""
-    return reservation.account_id == caller.account_id or (any_with is not None and caller.may(any_with))
-
-
-def _visible(found: Reservation | None, reservation_id: ReservationId, caller: Caller, any_with: Permission | None) -> Reservation:
-    """What was found, if it exists for this caller: someone else's is not found, never forbidden."""
-    if found is None or not _is_theirs(caller, found, any_with):
+    found = await reading.find(connection, reservation_id)
+    if found is None or not (found.account_id == caller.account_id or caller.may(Permission.RESERVATIONS_READ_ANY)):
         raise ReservationNotFound(reservation_id)
     return found
 
 
-def _is_to_be_done(transition: Transition, reservation: Reservation) -> bool:
-    """False if the transition was made before. Refuses: ReservationExpired, IllegalTransition."""
-    if reservation.state is LEADS_TO[transition]:
-        return False
+def may(caller: Caller, transition: Transition, reservation: Reservation) -> bool:
+    """Whether this caller can make this transition now."""
+    return reservation.may(transition) and _may_touch(caller, transition, reservation)
+
+
+async def lock_for(connection: AsyncConnection, transition: Transition, target: Target) -> Reservation:
+    """The reservation, locked: either in a state from which the transition may be made, or in the one to which it leads.
+
+    Someone else's is not found, never forbidden. Refuses: ReservationNotFound, EtagMismatch, ReservationExpired, IllegalTransition.
+    """
+    reservation = await store.lock(connection, target.reservation_id)
+    if reservation is None or not _may_touch(target.caller, transition, reservation):
+        raise ReservationNotFound(target.reservation_id)
+    if target.precondition is not None:
+        target.precondition.check(reservation.version)
+    if reservation.may(transition) or reservation.state is LEADS_TO.get(transition):
+        return reservation
     if reservation.state is State.EXPIRED:
         raise ReservationExpired(reservation.reservation_id, reservation.expires_at)
-    if not reservation.may(transition):
-        raise IllegalTransition(reservation.reservation_id, transition, reservation.state)
-    return True
+    raise IllegalTransition(reservation.reservation_id, transition, reservation.state)
 
 
-async def _change_levels(connection: AsyncConnection, reservation: Reservation, *, per_open_unit: Change) -> None:
-    changes = {
-        line.item_id: Change(held=per_open_unit.held * line.open, allocated=per_open_unit.allocated * line.open)
-        for line in reservation.lines
-        if line.open
-    }
+def _may_touch(caller: Caller, transition: Transition, reservation: Reservation) -> bool:
+    permission = _MAY_ANY[transition]
+    if permission is not None and caller.may(permission):
+        return True
+    return reservation.account_id == caller.account_id and transition not in _NOT_BY_OWNERS
+
+
+async def _change_levels(connection: AsyncConnection, changes: Mapping[ItemId, Change]) -> None:
     await stock.lock_levels(connection, changes.keys())
     await stock.change_levels(connection, changes)
+
+
+def _units_to_ship(reservation: Reservation, shipments: Sequence[Shipment] | None) -> Mapping[ItemId, int]:
+    if shipments is None:
+        return {line.item_id: line.open for line in reservation.lines if line.open}
+    lines = {(line.sku, line.warehouse): line for line in reservation.lines}
+    unknown = [_fault(n, one) for n, one in enumerate(shipments) if (one.sku, one.warehouse) not in lines]
+    if unknown:
+        raise UnknownLine(unknown)
+    units: Counter[ItemId] = Counter()
+    for one in shipments:
+        units[lines[one.sku, one.warehouse].item_id] += one.quantity
+    exceeding = [
+        {**_fault(n, one), "open": lines[one.sku, one.warehouse].open}
+        for n, one in enumerate(shipments)
+        if units[lines[one.sku, one.warehouse].item_id] > lines[one.sku, one.warehouse].open
+    ]
+    if exceeding:
+        raise ExceedsOpenQuantity(exceeding)
+    return units
+
+
+def _refuse_missing(reservation: Reservation, units: Mapping[ItemId, int], counters: Mapping[ItemId, Counters]) -> None:
+    """Backordered units can be promised, but not shipped before they arrive."""
+    missing: list[Fault] = [
+        {"sku": line.sku, "warehouse": line.warehouse, "requested": units[line.item_id], "on_hand": counters[line.item_id].on_hand}
+        for line in reservation.lines
+        if line.item_id in units and units[line.item_id] > counters[line.item_id].on_hand
+    ]
+    if missing:
+        raise InsufficientOnHand(missing)
+
+
+def _movements(
+    reservation: Reservation, units: Mapping[ItemId, int], counters: Mapping[ItemId, Counters], caller: Caller
+) -> list[Movement]:
+    return [
+        Movement(
+            movement_id=MovementId(new_id()),
+            item_id=item_id,
+            delta=-count,
+            on_hand_after=counters[item_id].on_hand - count,
+            entry=Entry(Reason.FULFILMENT, reservation.external_ref, actor=str(caller.account_id)),
+            reservation_id=reservation.reservation_id,
+        )
+        for item_id, count in units.items()
+    ]
+
+
+async def _release(connection: AsyncConnection, reservation: Reservation) -> None:
+    is_held = reservation.state is State.HELD
+    changes = {
+        line.item_id: Change(held=-line.open) if is_held else Change(allocated=-line.open) for line in reservation.lines if line.open
+    }
+    await _change_levels(connection, changes)
+
+
+def _fault(position: int, shipment: Shipment) -> Fault:
+    return {"pointer": f"/items/{position}", "sku": shipment.sku, "warehouse": shipment.warehouse, "requested": shipment.quantity}

@@ -1,11 +1,11 @@
 """How a reservation can refuse."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 from services.inventory.accounts.model import AccountId
 from services.inventory.reservations.model import CANDIDATES_MAX, ReservationId, State, Transition
-from services.inventory.stock.model import QUANTITY_MAX
+from services.inventory.stock.model import QUANTITY_MAX, ItemId
 from services.runtime.errors import Conflict, Fault, Invalid, NotFound
 
 
@@ -19,7 +19,8 @@ class InsufficientStock(Conflict):
     title = "Not enough stock"
     retryable = True
 
-    def __init__(self, faults: Sequence[Fault], *, of_lines: int) -> None:
+    def __init__(self, faults: Sequence[Fault], *, items: Collection[ItemId], of_lines: int) -> None:
+        self.items = items  # the stock items that it could have had
         super().__init__(f"{len(faults)} of {of_lines} lines cannot be held, so none is", faults)
 
 
@@ -78,7 +79,35 @@ class IllegalTransition(Conflict):
     title = "Not possible in this state"
 
     def __init__(self, reservation_id: ReservationId, transition: Transition, state: State) -> None:
+        self.state = state
         super().__init__(f"reservation {reservation_id} is {state}, and a {state} reservation cannot be {_DONE[transition]}")
 
 
-_DONE = {Transition.CONFIRM: "confirmed", Transition.CANCEL: "cancelled"}
+_DONE = {
+    Transition.CONFIRM: "confirmed",
+    Transition.CANCEL: "cancelled",
+    Transition.EXTEND: "extended",
+    Transition.REPLACE_LINES: "changed",
+    Transition.FULFIL: "fulfilled",
+}
+
+
+class UnknownLine(Invalid):
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("the reservation has no such lines", faults)
+
+
+class HoldLimitExceeded(Conflict):
+    code = "hold_limit_exceeded"
+    title = "Too much on hold"
+
+    def __init__(self) -> None:
+        super().__init__("your account has as much on hold as one account may; confirm or cancel something first")
+
+
+class ExceedsOpenQuantity(Conflict):
+    code = "exceeds_open_quantity"
+    title = "More than is open"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("more units would be fulfilled than are open; nothing was changed", faults)

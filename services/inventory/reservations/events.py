@@ -1,6 +1,6 @@
 """What reservations tell the rest of the world.
 
-`reservation.held` and `reservation.expired` are written by the functions in reserve.sql and expire_due.sql.
+`reservation.held` is written by reserve.sql, `reservation.expired` by expire_due.sql too.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,6 @@ from services.inventory.accounts.model import AccountId
 from services.inventory.reservations.model import ReservationId
 
 HELD = "reservation.held"
-EXPIRED = "reservation.expired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +25,41 @@ class ReservationConfirmed:
 
 
 @dataclass(frozen=True, slots=True)
+class ReservationFulfilled:
+    name: ClassVar[str] = "reservation.fulfilled"
+    reservation_id: ReservationId
+    account_id: AccountId
+
+    @property
+    def entity_id(self) -> UUID:
+        return self.reservation_id
+
+
+@dataclass(frozen=True, slots=True)
 class ReservationCancelled:
     name: ClassVar[str] = "reservation.cancelled"
+    reservation_id: ReservationId
+    account_id: AccountId
+
+    @property
+    def entity_id(self) -> UUID:
+        return self.reservation_id
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationDisplaced:
+    name: ClassVar[str] = "reservation.displaced"
+    reservation_id: ReservationId
+    account_id: AccountId
+
+    @property
+    def entity_id(self) -> UUID:
+        return self.reservation_id
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationExpired:
+    name: ClassVar[str] = "reservation.expired"
     reservation_id: ReservationId
     account_id: AccountId
 

@@ -1,7 +1,7 @@
 """Facts and rules about reservations."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType
@@ -16,6 +16,7 @@ LINES_MAX = 50
 CANDIDATES_MAX = 64  # stock items that one order may lock; reserve.sql refuses more
 HOLD_SECONDS_MAX = 7_200  # a longer hold is a way to keep goods from everybody else
 HOLD_SECONDS_DEFAULT = 600
+LIFE_SECONDS_MAX = 7_200  # extending never carries a hold further from its creation
 EXTERNAL_REF_LENGTH_MAX = 200
 REASON_LENGTH_MAX = 200
 METADATA_BYTES_MAX = 4_096
@@ -32,16 +33,24 @@ class State(StrEnum):
 class Transition(StrEnum):
     CONFIRM = "confirm"
     CANCEL = "cancel"
+    EXTEND = "extend"
+    REPLACE_LINES = "lines"
+    FULFIL = "fulfilments"
 
 
 # Where each transition may start. A state that is not named here never changes.
 LEGAL_FROM: Mapping[Transition, frozenset[State]] = {
     Transition.CONFIRM: frozenset({State.HELD}),
     Transition.CANCEL: frozenset({State.HELD, State.CONFIRMED}),
+    Transition.EXTEND: frozenset({State.HELD}),
+    Transition.REPLACE_LINES: frozenset({State.HELD}),
+    Transition.FULFIL: frozenset({State.CONFIRMED}),
 }
+# Making one of these again changes nothing.
 LEADS_TO: Mapping[Transition, State] = {
     Transition.CONFIRM: State.CONFIRMED,
     Transition.CANCEL: State.CANCELLED,
+    Transition.FULFIL: State.FULFILLED,
 }
 
 
@@ -50,6 +59,14 @@ class Strategy(StrEnum):
 
     PRIORITY = "priority"  # the first warehouse, by priority, that can take the whole line
     EXPLICIT = "explicit"  # it does not: every line must name its warehouse
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How much one account may have on hold, so that nobody can hoard."""
+
+    holds_max: int
+    units_of_a_sku_max: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +84,17 @@ class Order:
     strategy: Strategy = Strategy.PRIORITY
     hold_seconds: int = HOLD_SECONDS_DEFAULT
     external_ref: str | None = None
-    metadata: Mapping[str, object] = field(default_factory=dict)
+    metadata: Mapping[str, object] | None = None  # None: none, or as it was
+    quota: Quota | None = None  # None for those who may hold as much as they like
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """Units of one line that leave the warehouse."""
+
+    sku: str
+    warehouse: str
+    quantity: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +154,15 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Plan:
+    """Where the lines of an order can be placed."""
+
+    problems: tuple[Problem, ...]
+    units: Mapping[ItemId, int]
+    candidates: frozenset[ItemId]  # every stock item that a line could have
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """What came of an order that was not placed."""
 
@@ -139,3 +175,21 @@ class Refused:
 class Placed:
     reservation: Reservation
     is_replay: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A stored number that does not follow from the rest."""
+
+    what: str  # held, allocated, on_hand, or a reservation that ended with open units
+    item_id: ItemId
+    sku: str
+    warehouse: str
+    stored: int
+    derived: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    checked_at: datetime
+    violations: tuple[Violation, ...]

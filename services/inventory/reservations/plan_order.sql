@@ -4,6 +4,9 @@
 -- Lines for one sku and warehouse are merged first. Lines that name a warehouse choose first, because they have no other
 -- choice; the rest take, in the order of the request, the first warehouse by priority that can still take the whole line.
 --
+-- p_own are units, by stock item, that the caller holds already and would give back: they count as available, also where more
+-- is promised than would be promised now because the safety stock was raised.
+--
 --   problems    what cannot be placed and why, by the position of the line in the request; null if everything can
 --   items       the stock items chosen, ascending, and
 --   quantities  the units of each
@@ -11,7 +14,7 @@
 --   candidates  every stock item that a line could have chosen
 --   has_choice  whether some line could have chosen another
 CREATE FUNCTION plan_order(
-  p_skus text[], p_warehouses text[], p_quantities int[],
+  p_skus text[], p_warehouses text[], p_quantities int[], p_own jsonb,
   OUT problems jsonb, OUT items uuid[], OUT quantities int[], OUT lines jsonb, OUT candidates uuid[], OUT has_choice boolean
 ) LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -34,7 +37,8 @@ BEGIN
         SELECT option.item_id, option.code, option.free,
                array_agg(option.item_id) OVER () AS options
           FROM (SELECT item.item_id, warehouse.code, warehouse.priority,
-                       level.on_hand + level.backorder_limit - level.safety_stock - level.held - level.allocated
+                       greatest(level.on_hand + level.backorder_limit - level.safety_stock - level.held - level.allocated, 0)
+                         + coalesce((p_own ->> item.item_id::text)::int, 0)
                          - coalesce((planned ->> item.item_id::text)::int, 0) AS free
                   FROM stock_items item
                   JOIN warehouses warehouse USING (warehouse_id)

@@ -7,11 +7,13 @@
 -- Answers {"outcome": …}:
 --   held             with the reservation's facts in "answer"; also when the key replays an earlier answer ("is_replay")
 --   refused          with "problems"; "is_reclaimable" says that some hold is over, so that expire_due for "items" may help
---   too_many_candidates, key_reused, key_in_progress, contention
+--   too_many_candidates, hold_limit_exceeded, key_reused, key_in_progress, contention
+-- Without a key (p_key is null) nothing is remembered: the cart endpoint is idempotent by its reference.
+-- A quota is read before anything is written; requests of one account at the same instant can pass it together.
 -- Raises one_live_reservation_per_reference when the account has a live reservation with this reference.
 CREATE FUNCTION reserve(
   p_account uuid, p_key text, p_fingerprint bytea, p_reservation uuid, p_skus text[], p_warehouses text[], p_quantities int[],
-  p_hold interval, p_external_ref text, p_metadata jsonb, p_request_id text
+  p_hold interval, p_external_ref text, p_metadata jsonb, p_request_id text, p_holds_max int, p_units_of_a_sku_max int
 ) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   plan record;
@@ -26,7 +28,7 @@ BEGIN
   LOOP
     -- Sold out is answered without a lock or a write. Stock is read before the key: the other order would let a retry
     -- miss its key, then meet its own reservation as a shortage.
-    SELECT * INTO plan FROM plan_order(p_skus, p_warehouses, p_quantities);
+    SELECT * INTO plan FROM plan_order(p_skus, p_warehouses, p_quantities, '{}');
     IF plan.problems IS NOT NULL OR cardinality(plan.candidates) > 64 THEN
       SELECT * INTO stored FROM idempotency_keys k WHERE k.account_id = p_account AND k.key = p_key;
       EXIT WHEN FOUND;
@@ -37,11 +39,18 @@ BEGIN
         coalesce((SELECT min(r.expires_at) FROM reservations r WHERE r.state = 'held') <= clock_timestamp(), false));
     END IF;
 
-    has_key := false;
+    IF exceeds_quota(p_account, p_skus, p_quantities, p_holds_max, p_units_of_a_sku_max) THEN
+      SELECT * INTO stored FROM idempotency_keys k WHERE k.account_id = p_account AND k.key = p_key;
+      EXIT WHEN FOUND;
+      RETURN jsonb_build_object('outcome', 'hold_limit_exceeded');
+    END IF;
+
+    has_key := p_key IS NULL;
     BEGIN
       -- A twin that is in flight is waited for here, holding nothing.
-      INSERT INTO idempotency_keys (account_id, key, fingerprint) VALUES (p_account, p_key, p_fingerprint) ON CONFLICT DO NOTHING;
-      IF NOT FOUND THEN
+      INSERT INTO idempotency_keys (account_id, key, fingerprint)
+      SELECT p_account, p_key, p_fingerprint WHERE p_key IS NOT NULL ON CONFLICT DO NOTHING;
+      IF NOT FOUND AND p_key IS NOT NULL THEN
         SELECT * INTO stored FROM idempotency_keys k WHERE k.account_id = p_account AND k.key = p_key;
         EXIT WHEN FOUND;
         RAISE SQLSTATE 'HF001';  -- somebody deleted it in between
@@ -58,7 +67,7 @@ BEGIN
         PERFORM 1 FROM stock_levels WHERE item_id = ANY (plan.candidates) ORDER BY item_id FOR NO KEY UPDATE;
         IF plan.has_choice THEN  -- what was a hint is now exact
           locked := plan.candidates;
-          SELECT * INTO plan FROM plan_order(p_skus, p_warehouses, p_quantities);
+          SELECT * INTO plan FROM plan_order(p_skus, p_warehouses, p_quantities, '{}');
           IF plan.problems IS NOT NULL OR NOT plan.candidates <@ locked THEN
             RAISE SQLSTATE 'HF001';
           END IF;

@@ -1,56 +1,52 @@
-"""Every statement about reservations. The two hot ones are functions in the database: reserve.sql and expire_due.sql."""
+"""Every statement that changes reservations or locks them. The two hot ones are functions: reserve.sql and expire_due.sql."""
 
-from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import NotRequired, TypedDict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Integer, Interval, LargeBinary, RowMapping, Text, Uuid, bindparam, func, literal_column, select, update
+from sqlalchemy import ARRAY, Integer, Interval, Uuid, bindparam, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.accounts.model import AccountId
-from services.inventory.reservations.errors import DuplicateReference, LineTooLarge, TooManyCandidates
-from services.inventory.reservations.model import Line, Order, Placed, Problem, ProblemKind, Refused, Reservation, ReservationId, State
-from services.inventory.reservations.tables import reservation_lines, reservation_now, reservations
+from services.inventory.reservations import reading
+from services.inventory.reservations.errors import DuplicateReference, HoldLimitExceeded, LineTooLarge, TooManyCandidates
+from services.inventory.reservations.facts import held_of
+from services.inventory.reservations.model import Order, Placed, Problem, ProblemKind, Refused, Reservation, ReservationId, State
+from services.inventory.reservations.tables import reservation_lines, reservations
 from services.inventory.stock.model import ItemId
 from services.runtime.database import Contention, constraint_name
 from services.runtime.idempotency import IdempotencyInProgress, IdempotencyKey, IdempotencyKeyReused
 from services.runtime.logs import request_id
 
-_RESERVE = select(
-    func.reserve(
-        bindparam("account", type_=Uuid),
-        bindparam("key", type_=Text),
-        bindparam("fingerprint", type_=LargeBinary),
-        bindparam("reservation", type_=Uuid),
-        bindparam("skus", type_=ARRAY(Text)),
-        bindparam("warehouses", type_=ARRAY(Text)),
-        bindparam("quantities", type_=ARRAY(Integer)),
-        bindparam("hold", type_=Interval),
-        bindparam("external_ref", type_=Text),
-        bindparam("metadata", type_=JSONB),
-        bindparam("request_id", type_=Text),
-        type_=JSONB,
+_RESERVE = (
+    text(
+        "SELECT reserve(:account, :key, :fingerprint, :reservation, :skus, :warehouses, :quantities, :hold, "
+        ":external_ref, :metadata, :request_id, :holds_max, :units_of_a_sku_max) AS outcome"
     )
+    .bindparams(bindparam("metadata", type_=JSONB))
+    .columns(outcome=JSONB)
 )
-_EXPIRE_DUE = select(
-    func.expire_due(bindparam("limit"), bindparam("items", type_=ARRAY(Uuid)), bindparam("reservations", type_=ARRAY(Uuid)))
-)
-_LOCK_LIVE = (
-    select(reservations.c.reservation_id)
-    .where(
-        reservations.c.account_id == bindparam("account"),
-        reservations.c.external_ref == bindparam("external_ref"),
-        # Literals, not parameters: a plan that is made for any state cannot use the index of the live ones.
-        reservations.c.state.in_([literal_column("'held'"), literal_column("'confirmed'")]),
-    )
-    .with_for_update(key_share=True)
-)
+_EXPIRE_DUE = text("SELECT expire_due(:limit, :items, :reservations)")
+_LOCK_LIVE = reading.FIND_LIVE.with_for_update(key_share=True)
 _LOCK = select(reservations.c.reservation_id).where(reservations.c.reservation_id == bindparam("id")).with_for_update(key_share=True)
 
-_FIND = select(reservation_now).where(reservation_now.c.reservation_id == bindparam("id"))
+_NEWEST_HOLDS = text(
+    """
+    SELECT DISTINCT hold.reservation_id
+      FROM (SELECT reservation.reservation_id, line.item_id,
+                   sum(line.quantity) OVER newest_first - line.quantity AS newer_units
+              FROM reservation_lines line
+              JOIN reservations reservation USING (reservation_id)
+             WHERE reservation.state = 'held' AND line.item_id = ANY (:items)
+            WINDOW newest_first AS (PARTITION BY line.item_id
+                                    ORDER BY reservation.expires_at <= statement_timestamp() DESC, reservation.reservation_id DESC)) hold
+      JOIN unnest(CAST(:items AS uuid[]), CAST(:excess AS int[])) AS wanted (item_id, units) USING (item_id)
+     WHERE hold.newer_units < wanted.units
+    """
+)
+_LOCK_MANY = text("SELECT 1 FROM reservations WHERE reservation_id = ANY (:ids) ORDER BY reservation_id FOR NO KEY UPDATE")
 
 _of_id = reservations.c.reservation_id == bindparam("of_id")
 _CONFIRM = (
@@ -58,53 +54,82 @@ _CONFIRM = (
     .where(_of_id)
     .values(state=State.CONFIRMED.value, confirmed_at=func.clock_timestamp(), version=reservations.c.version + 1)
 )
-_CANCEL = (
+_END = (
     update(reservations)
     .where(_of_id)
     .values(
-        state=State.CANCELLED.value,
+        state=bindparam("ended_as"),
         closed_at=func.clock_timestamp(),
         close_reason=bindparam("reason"),
         version=reservations.c.version + 1,
     )
 )
-_RELEASE_LINES = (
+_TOUCH = update(reservations).where(_of_id).values(version=reservations.c.version + 1)
+_SET_METADATA = _TOUCH.values(metadata=bindparam("new_metadata"))
+_EXTEND = (
+    update(reservations)
+    .where(_of_id)
+    .values(
+        expires_at=func.least(
+            func.greatest(reservations.c.expires_at, func.clock_timestamp() + bindparam("hold", type_=Interval)),
+            reservations.c.created_at + bindparam("life", type_=Interval),
+        ),
+        version=reservations.c.version + 1,
+    )
+)
+_shipped = (
+    func.unnest(bindparam("item_ids", type_=ARRAY(Uuid)), bindparam("units", type_=ARRAY(Integer)))
+    .table_valued("item_id", "units", name="shipped")
+    .render_derived()
+)
+_ADD_FULFILLED = (
     update(reservation_lines)
-    .where(reservation_lines.c.reservation_id == bindparam("of_id"))
-    .values(released=reservation_lines.c.quantity - reservation_lines.c.fulfilled)
+    .where(reservation_lines.c.reservation_id == bindparam("of_id"), reservation_lines.c.item_id == _shipped.c.item_id)
+    .values(fulfilled=reservation_lines.c.fulfilled + _shipped.c.units)
+)
+_DROP_LINES = delete(reservation_lines).where(reservation_lines.c.reservation_id == bindparam("of_id"))
+_ADD_LINES = insert(reservation_lines)
+_RELEASE = update(reservation_lines).values(released=reservation_lines.c.quantity - reservation_lines.c.fulfilled)
+_RELEASE_LINES = _RELEASE.where(reservation_lines.c.reservation_id == bindparam("of_id"))
+_RELEASE_ENDED = _RELEASE.where(
+    reservation_lines.c.item_id == bindparam("of_item"),
+    reservation_lines.c.reservation_id == reservations.c.reservation_id,
+    reservations.c.closed_at.is_not(None),
 )
 
 
-async def reserve(connection: AsyncConnection, key: IdempotencyKey, reservation_id: ReservationId, order: Order) -> Placed | Refused:
+async def reserve(
+    connection: AsyncConnection, owner: AccountId, key: IdempotencyKey | None, reservation_id: ReservationId, order: Order
+) -> Placed | Refused:
     """Hold every line or none, or give the answer that the key has already: see reserve.sql.
 
     A transaction of its own, so the connection must be on autocommit.
     Refuses: DuplicateReference, IdempotencyKeyReused, IdempotencyInProgress, LineTooLarge, TooManyCandidates, Contention.
     """
     values = {
-        "account": key.account_id,
-        "key": key.key,
-        "fingerprint": key.fingerprint,
+        "account": owner,
+        "key": key.key if key else None,
+        "fingerprint": key.fingerprint if key else None,
         "reservation": reservation_id,
-        "skus": [line.sku for line in order.lines],
-        "warehouses": [line.warehouse for line in order.lines],
-        "quantities": [line.quantity for line in order.lines],
+        **reading.line_arrays(order.lines),
         "hold": timedelta(seconds=order.hold_seconds),
         "external_ref": order.external_ref,
-        "metadata": dict(order.metadata),
+        "metadata": dict(order.metadata or {}),
         "request_id": request_id.get(),
+        "holds_max": order.quota.holds_max if order.quota else None,
+        "units_of_a_sku_max": order.quota.units_of_a_sku_max if order.quota else None,
     }
     try:
         result = (await connection.execute(_RESERVE, values)).scalar_one()
     except IntegrityError as error:
         if constraint_name(error) == "one_live_reservation_per_reference" and order.external_ref is not None:
-            raise DuplicateReference(AccountId(key.account_id), order.external_ref) from error
+            raise DuplicateReference(owner, order.external_ref) from error
         if constraint_name(error) == "a_line_has_1_to_1000000_units":
             raise LineTooLarge from error
         raise
     outcome = result["outcome"]
     if outcome == "held":
-        return Placed(_held(result["answer"]), result["is_replay"])
+        return Placed(held_of(result["answer"]), result["is_replay"])
     if outcome == "refused":
         return Refused(
             tuple(Problem(**{**one, "kind": ProblemKind(one["kind"])}) for one in result["problems"]),
@@ -119,6 +144,7 @@ _REFUSALS = {
     "key_reused": IdempotencyKeyReused,
     "key_in_progress": IdempotencyInProgress,
     "contention": Contention,
+    "hold_limit_exceeded": HoldLimitExceeded,
 }
 
 
@@ -142,17 +168,6 @@ async def expire_due(
     return count
 
 
-async def find(connection: AsyncConnection, reservation_id: ReservationId) -> Reservation | None:
-    """The reservation as it is by the database's clock: see reservation_now.sql."""
-    row = (await connection.execute(_FIND, {"id": reservation_id})).mappings().one_or_none()
-    return _reservation(row) if row else None
-
-
-async def get(connection: AsyncConnection, reservation_id: ReservationId) -> Reservation:
-    """The reservation, which is known to exist."""
-    return _reservation((await connection.execute(_FIND, {"id": reservation_id})).mappings().one())
-
-
 async def lock(connection: AsyncConnection, reservation_id: ReservationId) -> Reservation | None:
     """The reservation, which nobody else can change until this transaction ends.
 
@@ -160,14 +175,11 @@ async def lock(connection: AsyncConnection, reservation_id: ReservationId) -> Re
     """
     if (await connection.execute(_LOCK, {"id": reservation_id})).one_or_none() is None:
         return None
-    return await find(connection, reservation_id)
+    return await reading.find(connection, reservation_id)
 
 
 async def lock_live(connection: AsyncConnection, account_id: AccountId, external_ref: str) -> ReservationId | None:
-    """The account's reservation with this reference whose row is held or confirmed, though its time may be over.
-
-    Nobody else can change it until this transaction ends.
-    """
+    """The account's live reservation with this reference, as `reading.find_live` finds it, which nobody else can change now."""
     values = {"account": account_id, "external_ref": external_ref}
     found: ReservationId | None = (await connection.execute(_LOCK_LIVE, values)).scalar_one_or_none()
     return found
@@ -178,69 +190,56 @@ async def mark_confirmed(connection: AsyncConnection, reservation_id: Reservatio
     await connection.execute(_CONFIRM, {"of_id": reservation_id})
 
 
-async def mark_cancelled(connection: AsyncConnection, reservation_id: ReservationId, *, reason: str) -> None:
+async def end(connection: AsyncConnection, reservation_id: ReservationId, state: State, *, reason: str) -> None:
     """End the reservation and every open unit of its lines. Lock it and check its state first."""
     await connection.execute(_RELEASE_LINES, {"of_id": reservation_id})
-    await connection.execute(_CANCEL, {"of_id": reservation_id, "reason": reason})
+    await connection.execute(_END, {"of_id": reservation_id, "ended_as": state.value, "reason": reason})
 
 
-def _reservation(row: RowMapping) -> Reservation:
-    return Reservation(**{**row, "state": State(row["state"]), "lines": _lines(row["lines"])})
+async def release_ended(connection: AsyncConnection, item_id: ItemId) -> None:
+    """End the units of the item that ended reservations should not have any more. No counter counts them."""
+    await connection.execute(_RELEASE_ENDED, {"of_item": item_id})
 
 
-class _LineFacts(TypedDict):
-    item_id: str
-    sku: str
-    warehouse: str
-    quantity: int
-    fulfilled: NotRequired[int]
-    released: NotRequired[int]
+async def lock_newest_holds(connection: AsyncConnection, excess: Mapping[ItemId, int]) -> Sequence[Reservation]:
+    """The holds that give way first and together hold the excess of each item: those that are over, then the newest.
+
+    Locked in ascending order. One that is over reads as expired though its row is still held.
+    """
+    if not excess:
+        return []
+    values = {"items": list(excess), "excess": list(excess.values())}
+    ids = (await connection.execute(_NEWEST_HOLDS, values)).scalars().all()
+    await connection.execute(_LOCK_MANY, {"ids": ids})
+    holds = [found for found in await reading.find_many(connection, ids) if found.closed_at is None and found.confirmed_at is None]
+    return sorted(holds, key=lambda hold: (hold.state is State.EXPIRED, hold.reservation_id), reverse=True)
 
 
-class _HeldFacts(TypedDict):
-    """The answer of reserve.sql, also as the idempotency key keeps it."""
-
-    reservation_id: str
-    account_id: str
-    external_ref: str | None
-    lines: list[_LineFacts]
-    created_at: str
-    expires_at: str
-    metadata: dict[str, object]
+async def extend(connection: AsyncConnection, reservation_id: ReservationId, *, hold_seconds: int, life_seconds_max: int) -> None:
+    """Lock the reservation and check that it is live first. Never moves the end nearer."""
+    values = {"of_id": reservation_id, "hold": timedelta(seconds=hold_seconds), "life": timedelta(seconds=life_seconds_max)}
+    await connection.execute(_EXTEND, values)
 
 
-def _held(facts: _HeldFacts) -> Reservation:
-    created_at = _instant(facts["created_at"])
-    return Reservation(
-        reservation_id=ReservationId(UUID(facts["reservation_id"])),
-        account_id=AccountId(UUID(facts["account_id"])),
-        external_ref=facts["external_ref"],
-        state=State.HELD,
-        lines=_lines(facts["lines"]),
-        created_at=created_at,
-        expires_at=_instant(facts["expires_at"]),
-        confirmed_at=None,
-        closed_at=None,
-        close_reason=None,
-        version=1,
-        metadata=facts["metadata"],
-        read_at=created_at,
+async def add_fulfilled(connection: AsyncConnection, reservation_id: ReservationId, units: Mapping[ItemId, int]) -> None:
+    """Count units of the lines as shipped. The constraint forbids more than there are."""
+    values = {"of_id": reservation_id, "item_ids": list(units), "units": list(units.values())}
+    await connection.execute(_ADD_FULFILLED, values)
+
+
+async def touch(connection: AsyncConnection, reservation_id: ReservationId) -> None:
+    """Its lines have changed: whoever read it before has an old version."""
+    await connection.execute(_TOUCH, {"of_id": reservation_id})
+
+
+async def replace_lines(connection: AsyncConnection, reservation_id: ReservationId, units: Mapping[ItemId, int]) -> None:
+    """Give a held reservation other lines. Nothing of a hold is fulfilled or released, so no history is lost."""
+    await connection.execute(_DROP_LINES, {"of_id": reservation_id})
+    await connection.execute(
+        _ADD_LINES, [{"reservation_id": reservation_id, "item_id": item, "quantity": count} for item, count in units.items()]
     )
 
 
-def _lines(facts: Sequence[_LineFacts]) -> tuple[Line, ...]:
-    return tuple(
-        Line(
-            item_id=ItemId(UUID(line["item_id"])),
-            sku=line["sku"],
-            warehouse=line["warehouse"],
-            quantity=line["quantity"],
-            fulfilled=line.get("fulfilled", 0),
-            released=line.get("released", 0),
-        )
-        for line in facts
-    )
-
-
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
+async def set_metadata(connection: AsyncConnection, reservation_id: ReservationId, metadata: Mapping[str, object]) -> None:
+    """Its lines or metadata have changed: whoever read it before has an old version."""
+    await connection.execute(_SET_METADATA, {"of_id": reservation_id, "new_metadata": dict(metadata)})

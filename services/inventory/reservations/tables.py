@@ -30,6 +30,8 @@ reservations = Table(
 )
 # Serves expire_due, reserve's look for due holds, and stock_now.
 Index("reservations_due", reservations.c.expires_at, postgresql_where=text("state = 'held'"))
+# Serves exceeds_quota.
+Index("reservations_held_by_account", reservations.c.account_id, postgresql_where=text("state = 'held'"))
 Index(
     "one_live_reservation_per_reference",
     reservations.c.account_id,
@@ -37,6 +39,17 @@ Index(
     unique=True,
     postgresql_where=text("state IN ('held', 'confirmed')"),
 )
+# Each serves the list newest first: of an account, in a state, with a reference. A span of time is found by the last: few
+# bytes for thousands of rows, and no work when a hold is extended.
+Index("reservations_of_an_account", reservations.c.account_id, reservations.c.reservation_id)
+Index("reservations_in_a_state", reservations.c.state, reservations.c.reservation_id)
+Index(
+    "reservations_with_a_reference",
+    reservations.c.external_ref,
+    reservations.c.reservation_id,
+    postgresql_where=text("external_ref IS NOT NULL"),
+)
+Index("reservations_by_time", reservations.c.created_at, reservations.c.expires_at, postgresql_using="brin")
 
 reservation_lines = Table(
     "reservation_lines",
@@ -52,7 +65,7 @@ reservation_lines = Table(
     CheckConstraint("released >= 0", name="released_is_not_negative"),
     CheckConstraint("fulfilled + released <= quantity", name="a_line_ends_no_more_than_it_has"),
 )
-# Serves expire_due for given items, and the invariants.
+# Serves expire_due for given items, the list of a product's reservations, and the invariants.
 Index("reservation_lines_of_an_item", reservation_lines.c.item_id, reservation_lines.c.reservation_id)
 
 # A view: see reservation_now.sql.

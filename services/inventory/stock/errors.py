@@ -51,6 +51,22 @@ class LimitBelowReserved(Conflict):
         super().__init__("reservations already rely on a higher backorder_limit; cancel some first")
 
 
+class CountConflict(Conflict):
+    code = "count_conflict"
+    title = "Stock moved while you counted"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("some places have not what you expected; compare with on_hand and count again, nothing was changed", faults)
+
+
+class InsufficientAvailable(Conflict):
+    code = "insufficient_available"
+    title = "Not that much to move"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("more units would leave than are on hand and not promised; nothing was changed", faults)
+
+
 class OnHandLimitExceeded(Conflict):
     code = "on_hand_limit_exceeded"
     title = "Too much in one place"

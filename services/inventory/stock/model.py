@@ -30,6 +30,14 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a product may lie."""
+
+    sku: str
+    warehouse: str
+
+
+@dataclass(frozen=True, slots=True)
 class StockSettings:
     safety_stock: int  # units kept back from new reservations
     backorder_limit: int  # how far promises may exceed what is on hand
@@ -90,6 +98,11 @@ class Counters:
     def promised(self) -> int:
         return self.held + self.allocated
 
+    @property
+    def movable(self) -> int:
+        """Units that can leave without breaking a promise."""
+        return max(min(self.on_hand, self.on_hand + self.backorder_limit - self.promised), 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -101,6 +114,15 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """What the ledger says of every movement of one request."""
+
+    reason: Reason
+    reference: str | None
+    actor: str  # the account's id
+
+
+@dataclass(frozen=True, slots=True)
 class Movement:
     """One row of the ledger."""
 
@@ -108,9 +130,8 @@ class Movement:
     item_id: ItemId
     delta: int
     on_hand_after: int
-    reason: Reason
-    reference: str | None
-    actor: str  # the account's id
+    entry: Entry
+    reservation_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +144,41 @@ class Adjustment:
 
 
 @dataclass(frozen=True, slots=True)
-class Adjusted:
+class Count:
+    """What somebody counted in a place, and what they were told to expect there."""
+
+    sku: str
+    warehouse: str
+    counted: int
+    expected_on_hand: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    sku: str
+    quantity: int
+
+
+class OnError(StrEnum):
+    """What becomes of a request of which a part is impossible."""
+
+    REJECT_ALL = "reject_all"
+    REJECT_FAILED = "reject_failed"
+
+
+class OnShortage(StrEnum):
+    """What becomes of holds when a count leaves fewer units than are promised."""
+
+    REJECT = "reject"  # they stay, the count is refused
+    DISPLACE = "displace"  # the newest end until the rest fits
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What became of one place."""
+
     sku: str
     warehouse: str
     delta: int
     on_hand: int
-    movement_id: MovementId
+    movement_id: MovementId | None  # None where a count found what was expected

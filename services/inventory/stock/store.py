@@ -11,10 +11,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.inventory.catalog.model import Product, Warehouse
 from services.inventory.catalog.tables import products, warehouses
 from services.inventory.stock.errors import LimitBelowReserved
-from services.inventory.stock.model import Availability, Available, Change, Counters, ItemId, Level, Movement, StockItem, StockSettings
+from services.inventory.stock.model import (
+    Availability,
+    Available,
+    Change,
+    Counters,
+    ItemId,
+    Level,
+    Movement,
+    Place,
+    StockItem,
+    StockSettings,
+)
 from services.inventory.stock.tables import stock_items, stock_levels, stock_movements, stock_now
 from services.runtime.database import constraint_name
-from services.runtime.paging import Page, Position, fetch_page
 
 _FIND_ITEM = (
     select(
@@ -60,18 +70,14 @@ _RESOLVE = (
     )
 )
 _item_ids = bindparam("item_ids", type_=ARRAY(Uuid))
-_LOCK_LEVELS = (
-    select(
-        stock_levels.c.item_id,
-        stock_levels.c.on_hand,
-        stock_levels.c.held,
-        stock_levels.c.allocated,
-        stock_levels.c.backorder_limit,
-    )
-    .where(stock_levels.c.item_id == func.any(_item_ids))
-    .order_by(stock_levels.c.item_id)
-    .with_for_update(key_share=True)
-)
+_READ_LEVELS = select(
+    stock_levels.c.item_id,
+    stock_levels.c.on_hand,
+    stock_levels.c.held,
+    stock_levels.c.allocated,
+    stock_levels.c.backorder_limit,
+).where(stock_levels.c.item_id == func.any(_item_ids))
+_LOCK_LEVELS = _READ_LEVELS.order_by(stock_levels.c.item_id).with_for_update(key_share=True)
 _changes = (
     func.unnest(
         _item_ids,
@@ -131,10 +137,10 @@ async def set_settings(connection: AsyncConnection, item_id: ItemId, settings: S
         raise
 
 
-async def resolve(connection: AsyncConnection, places: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], ItemId]:
-    """The stock items of pairs of sku and warehouse code; pairs without one are left out."""
-    values = {"skus": [sku for sku, _ in places], "codes": [code for _, code in places]}
-    return {(row.sku, row.code): row.item_id for row in await connection.execute(_RESOLVE, values)}
+async def resolve(connection: AsyncConnection, places: Sequence[Place]) -> Mapping[Place, ItemId]:
+    """The stock items of the places; places without one are left out."""
+    values = {"skus": [place.sku for place in places], "codes": [place.warehouse for place in places]}
+    return {Place(row.sku, row.code): row.item_id for row in await connection.execute(_RESOLVE, values)}
 
 
 async def lock_levels(connection: AsyncConnection, item_ids: Collection[ItemId]) -> Mapping[ItemId, Counters]:
@@ -144,7 +150,13 @@ async def lock_levels(connection: AsyncConnection, item_ids: Collection[ItemId])
     transactions never wait for each other.
     """
     rows = (await connection.execute(_LOCK_LEVELS, {"item_ids": list(item_ids)})).mappings()
-    return {row["item_id"]: Counters(row["on_hand"], row["held"], row["allocated"], row["backorder_limit"]) for row in rows}
+    return {row["item_id"]: _counters(row) for row in rows}
+
+
+async def read_counters(connection: AsyncConnection, item_ids: Collection[ItemId]) -> Mapping[ItemId, Counters]:
+    """The counters of the items at this moment; locks nothing, so they are only a hint."""
+    rows = (await connection.execute(_READ_LEVELS, {"item_ids": list(item_ids)})).mappings()
+    return {row["item_id"]: _counters(row) for row in rows}
 
 
 async def change_levels(connection: AsyncConnection, changes: Mapping[ItemId, Change]) -> None:
@@ -160,24 +172,12 @@ async def change_levels(connection: AsyncConnection, changes: Mapping[ItemId, Ch
 
 async def add_movements(connection: AsyncConnection, movements: Sequence[Movement]) -> None:
     """Append to the ledger what change_levels does to on_hand in the same transaction."""
-    await connection.execute(_ADD_MOVEMENTS, [{**asdict(movement), "reason": movement.reason.value} for movement in movements])
+    await connection.execute(_ADD_MOVEMENTS, [_ledger_row(movement) for movement in movements])
 
 
 async def find_level(connection: AsyncConnection, item_id: ItemId) -> Level | None:
     row = (await connection.execute(_LEVEL, {"item_id": item_id})).mappings().one_or_none()
     return Level(**row) if row else None
-
-
-async def list_levels(
-    connection: AsyncConnection, *, skus: Sequence[str], warehouses: Sequence[str], position: Position | None, limit: int
-) -> Page[Level]:
-    """Levels by item, of these skus and in these warehouses; an empty filter lets all through."""
-    statement = _LEVELS
-    if skus:
-        statement = statement.where(stock_now.c.sku.in_(skus))
-    if warehouses:
-        statement = statement.where(stock_now.c.warehouse.in_(warehouses))
-    return await fetch_page(connection, statement, [stock_now.c.item_id], _level, position=position, limit=limit)
 
 
 async def read_availability(connection: AsyncConnection, skus: Sequence[str], warehouse: str | None) -> Availability:
@@ -190,6 +190,23 @@ async def read_availability(connection: AsyncConnection, skus: Sequence[str], wa
     return Availability(items, rows[0].read_at)
 
 
+def _counters(row: RowMapping) -> Counters:
+    return Counters(row["on_hand"], row["held"], row["allocated"], row["backorder_limit"])
+
+
+def _ledger_row(movement: Movement) -> dict[str, object]:
+    return {
+        "movement_id": movement.movement_id,
+        "item_id": movement.item_id,
+        "delta": movement.delta,
+        "on_hand_after": movement.on_hand_after,
+        "reason": movement.entry.reason.value,
+        "reference": movement.entry.reference,
+        "actor": movement.entry.actor,
+        "reservation_id": movement.reservation_id,
+    }
+
+
 def _ids(product: Product, warehouse: Warehouse) -> dict[str, object]:
     return {"product_id": product.product_id, "warehouse_id": warehouse.warehouse_id}
 
@@ -197,7 +214,3 @@ def _ids(product: Product, warehouse: Warehouse) -> dict[str, object]:
 def _item(row: RowMapping) -> StockItem:
     settings = StockSettings(row["safety_stock"], row["backorder_limit"], row["low_stock_at"])
     return StockItem(row["item_id"], row["sku"], row["warehouse"], settings, row["version"])
-
-
-def _level(row: RowMapping) -> Level:
-    return Level(**row)

@@ -32,6 +32,9 @@ stock_items = Table(
     UniqueConstraint("product_id", "warehouse_id", name="a_product_has_one_item_in_a_warehouse"),
 )
 
+# Serves the levels of a warehouse by item.
+Index("stock_items_of_a_warehouse", stock_items.c.warehouse_id, stock_items.c.item_id)
+
 # No foreign key points here and no index mentions a counter: either would cost every reservation its cheap (HOT) update.
 stock_levels = Table(
     "stock_levels",
@@ -64,14 +67,35 @@ stock_movements = Table(
     Column("reason", Text, nullable=False),
     Column("reference", Text),
     Column("actor", Text, nullable=False),
+    Column("reservation_id", Uuid, ForeignKey("reservations.reservation_id", name="a_movement_may_be_for_a_reservation")),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
     CheckConstraint("delta <> 0", name="a_movement_moves_something"),
     CheckConstraint("on_hand_after >= 0", name="on_hand_after_is_not_negative"),
     CheckConstraint(f"length(reference) <= {REFERENCE_LENGTH_MAX}", name="a_reference_is_short"),
     CheckConstraint(f"reason IN ({_REASONS})", name="a_reason_is_known"),
 )
-# Serves the sum of an item's movements, and reading them newest first.
-Index("stock_movements_of_an_item", stock_movements.c.item_id, stock_movements.c.movement_id)
+# Each serves the ledger newest first: all of it or a span of time, of an item, for a reason, for a reference, by an actor.
+Index("stock_movements_by_time", stock_movements.c.created_at, stock_movements.c.movement_id)
+Index("stock_movements_of_an_item", stock_movements.c.item_id, stock_movements.c.created_at, stock_movements.c.movement_id)
+Index("stock_movements_for_a_reason", stock_movements.c.reason, stock_movements.c.created_at, stock_movements.c.movement_id)
+Index(
+    "stock_movements_for_a_reference",
+    stock_movements.c.reference,
+    stock_movements.c.created_at,
+    stock_movements.c.movement_id,
+    postgresql_where=text("reference IS NOT NULL"),
+)
+Index("stock_movements_by_an_actor", stock_movements.c.actor, stock_movements.c.created_at, stock_movements.c.movement_id)
+
+# Written by the trigger of low_stock.sql.
+low_stock = Table(
+    "low_stock",
+    metadata,
+    Column("item_id", Uuid, ForeignKey("stock_items.item_id", name="a_low_item_is_an_item"), primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    CheckConstraint("status IN ('low', 'out')", name="a_stock_status_is_known"),
+)
 
 # A view: see stock_now.sql.
 stock_now = table(

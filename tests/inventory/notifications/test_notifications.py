@@ -21,7 +21,7 @@ async def event(shop: Shop) -> Recorded:
     await shop.product("TEE")
     await shop.stock("TEE", "AMS", 5)
     placed = await shop.place(OrderLine("TEE", 2), external_ref="cart-81")
-    await shop.ours.transact(reservations.confirm, placed.reservation.reservation_id, shop.customer)
+    await shop.ours.transact(reservations.confirm, shop.target(placed.reservation.reservation_id))
     [recorded] = await shop.ours.transact(outbox.take, names=[CONFIRMED], limit=10)
     return recorded
 

@@ -8,8 +8,14 @@ from services.runtime.ids import new_id
 def test_a_reservation_moves_only_as_the_table_says() -> None:
     legal = {(state, transition) for transition in Transition for state in LEGAL_FROM[transition]}
 
-    assert legal == {(State.HELD, Transition.CONFIRM), (State.HELD, Transition.CANCEL), (State.CONFIRMED, Transition.CANCEL)}
-    assert LEADS_TO == {Transition.CONFIRM: State.CONFIRMED, Transition.CANCEL: State.CANCELLED}
+    of_a_hold = {Transition.CONFIRM, Transition.CANCEL, Transition.EXTEND, Transition.REPLACE_LINES}
+    of_a_promise = {Transition.CANCEL, Transition.FULFIL}
+    assert legal == {(State.HELD, move) for move in of_a_hold} | {(State.CONFIRMED, move) for move in of_a_promise}
+    assert LEADS_TO == {
+        Transition.CONFIRM: State.CONFIRMED,
+        Transition.CANCEL: State.CANCELLED,
+        Transition.FULFIL: State.FULFILLED,
+    }
 
 
 def test_what_has_ended_never_changes() -> None:

@@ -1,24 +1,19 @@
 """Without these, two deliveries at once are one, or two clerks wait for each other."""
 
 import asyncio
-from collections.abc import Sequence
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.stock import commands, store
 from services.inventory.stock.errors import StockBelowReserved
-from services.inventory.stock.model import Adjusted, Adjustment, Change, Reason, StockSettings
+from services.inventory.stock.model import Adjustment, Change, StockSettings
 from services.runtime.preconditions import EtagMismatch, Precondition
 from tests.support.database import Database
 from tests.support.eventually import eventually
 from tests.support.invariants import assert_invariants
 from tests.support.shop import Shop
 from tests.support.together import together
-
-
-async def deliver(shop: Shop, *adjustments: Adjustment) -> Sequence[Adjusted]:
-    return await shop.ours.transact(commands.adjust, adjustments, reason=Reason.RECEIPT, reference=None, actor="tests")
 
 
 @pytest.fixture
@@ -33,7 +28,7 @@ async def tees_and_mugs(shop: Shop) -> Shop:
 async def test_deliveries_at_once_are_added_up_whatever_their_order(tees_and_mugs: Shop, database: Database) -> None:
     one, other = Adjustment("TEE", "AMS", 1), Adjustment("MUG", "AMS", 1)
 
-    await together(*(deliver(tees_and_mugs, *pair) for pair in [(one, other), (other, one)] * 4))
+    await together(*(tees_and_mugs.deliver(*pair) for pair in [(one, other), (other, one)] * 4))
 
     assert await database.rows("SELECT on_hand FROM stock_levels") == [(13,), (13,)]
     assert await database.rows("SELECT max(on_hand_after), count(*) FROM stock_movements") == [(13, 18)]
@@ -42,7 +37,7 @@ async def test_deliveries_at_once_are_added_up_whatever_their_order(tees_and_mug
 
 async def test_the_ledger_tells_what_was_on_hand_after_each_move(tees_and_mugs: Shop, database: Database) -> None:
     for delta in (-5, 3):
-        await deliver(tees_and_mugs, Adjustment("TEE", "AMS", delta))
+        await tees_and_mugs.deliver(Adjustment("TEE", "AMS", delta))
 
     moves = await database.rows(
         "SELECT delta, on_hand_after FROM stock_movements JOIN stock_now USING (item_id) WHERE sku = 'TEE' ORDER BY movement_id"
@@ -102,7 +97,7 @@ async def test_stock_that_rose_to_meet_old_promises_may_still_rise(tees_and_mugs
     await database.do("UPDATE stock_levels SET held = 5")
 
     with pytest.raises(StockBelowReserved):
-        await deliver(tees_and_mugs, Adjustment("TEE", "AMS", -1))
-    [risen] = await deliver(tees_and_mugs, Adjustment("TEE", "AMS", 1))
+        await tees_and_mugs.deliver(Adjustment("TEE", "AMS", -1))
+    [risen] = await tees_and_mugs.deliver(Adjustment("TEE", "AMS", 1))
 
     assert risen.on_hand == 6

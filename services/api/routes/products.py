@@ -1,0 +1,210 @@
+"""Products over HTTP."""
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import Field, StringConstraints, TypeAdapter, model_validator
+
+from services.api.dependencies import AlreadySeen, CurrentDatabase, CurrentVersion, requires
+from services.api.openapi import NOT_MODIFIED, merge_patch, refusals, with_body
+from services.api.paging import Consistency, RequestedPage
+from services.api.routing import NamedByCaller, StrictRoute
+from services.api.wire import Code, In, Instant, Out, PageOut, PathKey, Text
+from services.inventory.accounts.errors import PermissionMissing
+from services.inventory.accounts.permissions import Permission
+from services.inventory.catalog import commands, listing, store
+from services.inventory.catalog.errors import (
+    HasOpenReservations,
+    PriceWithoutCurrency,
+    ProductNotFound,
+    SkuTaken,
+    TooManyAttributes,
+)
+from services.inventory.catalog.listing import ProductFilters
+from services.inventory.catalog.model import (
+    ATTRIBUTES_MAX,
+    CATEGORY_LENGTH_MAX,
+    DESCRIPTION_LENGTH_MAX,
+    NAME_LENGTH_MAX,
+    PRICE_MINOR_MAX,
+    NewProduct,
+    ProductId,
+    ProductPatch,
+    ProductSort,
+    Status,
+)
+from services.inventory.reservations import archiving
+from services.runtime.paging import BadCursor
+from services.runtime.preconditions import EtagMismatch, PreconditionMissing
+
+router = APIRouter(prefix="/products", tags=["products"], route_class=StrictRoute)
+
+READ = [requires(Permission.CATALOG_READ)]
+WRITE = [requires(Permission.CATALOG_WRITE)]
+
+Name = Annotated[Text, StringConstraints(min_length=1, max_length=NAME_LENGTH_MAX)]
+Description = Annotated[Text, StringConstraints(max_length=DESCRIPTION_LENGTH_MAX)]
+Category = Annotated[Text, StringConstraints(min_length=1, max_length=CATEGORY_LENGTH_MAX)]
+AttributeName = Annotated[Text, StringConstraints(min_length=1, max_length=100)]
+AttributeText = Annotated[Text, StringConstraints(max_length=500)]
+AttributeValue = AttributeText | Annotated[int, Field(strict=True, ge=-(2**53), le=2**53)] | bool
+Price = Annotated[int, Field(strict=True, ge=0, le=PRICE_MINOR_MAX, description="Cents, pence: the smallest unit")]
+Currency = Annotated[Text, StringConstraints(pattern=r"^[A-Z]{3}$"), Field(description="ISO 4217", examples=["EUR"])]
+PriceLimit = Annotated[int | None, Query(ge=0, le=PRICE_MINOR_MAX)]
+Attributes = Annotated[
+    dict[str, str],
+    Depends(NamedByCaller("attributes.", TypeAdapter(Annotated[dict[AttributeName, AttributeText], Field(max_length=ATTRIBUTES_MAX)]))),
+]
+# How OpenAPI says that a caller may choose the names of parameters.
+ATTRIBUTES_PARAMETER = {
+    "name": "attributes",
+    "in": "query",
+    "description": "`attributes.colour=red`: products whose attribute has this value, as text, number or truth",
+    "style": "form",
+    "explode": True,
+    "schema": {"type": "object", "propertyNames": {"pattern": r"^attributes\..{1,100}$"}, "additionalProperties": {"type": "string"}},
+}
+
+
+class ProductIn(In):
+    sku: Annotated[Code, Field(examples=["LAMP-BRASS"])]
+    name: Annotated[Name, Field(examples=["Brass reading lamp"])]
+    description: Description | None = None
+    category: Category | None = None
+    attributes: Annotated[dict[AttributeName, AttributeValue], Field(max_length=ATTRIBUTES_MAX)] = Field(default_factory=dict)
+    price_minor: Price | None = None
+    currency: Currency | None = None
+
+    @model_validator(mode="after")
+    def _price_has_currency(self) -> Self:
+        if (self.price_minor is None) != (self.currency is None):
+            raise ValueError("price_minor and currency are given together or not at all")
+        return self
+
+    def facts(self) -> NewProduct:
+        return NewProduct(**self.model_dump())
+
+
+class ProductPatchIn(In):
+    """A merge-patch: what is absent stays, null removes. The sku cannot be changed."""
+
+    name: Annotated[Name, Field(examples=["Brass reading lamp, 40 cm"])] = ""
+    description: Description | None = None
+    category: Category | None = None
+    attributes: Annotated[dict[AttributeName, AttributeValue | None], Field(max_length=2 * ATTRIBUTES_MAX)] | None = None
+    price_minor: Price | None = None
+    currency: Currency | None = None
+
+    def patch(self) -> ProductPatch:
+        patch: ProductPatch = self.model_dump(exclude_unset=True)  # type: ignore[assignment]  # the members and types are the same
+        return patch
+
+
+class ProductOut(Out):
+    id: Annotated[ProductId, Field(validation_alias="product_id")]
+    sku: str
+    name: str
+    description: str | None
+    category: str | None
+    attributes: dict[str, str | int | bool]
+    price_minor: int | None
+    currency: str | None
+    status: Status
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+class ProductPageOut(PageOut[ProductOut]):
+    pass
+
+
+@router.post("", status_code=201, summary="Add a product", dependencies=WRITE, responses=with_body(PermissionMissing, SkuTaken))
+async def create_product(body: ProductIn, database: CurrentDatabase, response: Response) -> ProductOut:
+    product = await database.transact(commands.create_product, body.facts())
+    response.headers["Location"] = f"/v1/products/{product.product_id}"
+    response.headers["ETag"] = f'"{product.version}"'
+    return ProductOut.of(product)
+
+
+@router.get(
+    "",
+    summary="List products",
+    dependencies=READ,
+    responses=refusals(BadCursor),
+    openapi_extra={"parameters": [ATTRIBUTES_PARAMETER]},
+)
+async def list_products(
+    database: CurrentDatabase,
+    page: RequestedPage,
+    attributes: Attributes,
+    *,
+    q: Annotated[
+        Text | None, Query(min_length=1, max_length=NAME_LENGTH_MAX, description="Part of a name or sku, or what is spelt like one")
+    ] = None,
+    category: Annotated[Text | None, Query(min_length=1, max_length=CATEGORY_LENGTH_MAX)] = None,
+    status: Status = Status.ACTIVE,
+    price_gte: PriceLimit = None,
+    price_lte: PriceLimit = None,
+    updated_since: Instant | None = None,
+    sort: Annotated[ProductSort | None, Query(description="Without it by sku, or by update with `updated_since`")] = None,
+    consistency: Consistency = None,  # noqa: ARG001  # nothing is cached yet
+) -> ProductPageOut:
+    """Active ones, unless `status` says otherwise. One without a price comes after those that have one."""
+    filters = ProductFilters(status, q, category, price_gte, price_lte, updated_since, attributes)
+    found = await database.transact(listing.list_products, filters, sort, window=page.window)
+    return ProductPageOut(items=[ProductOut.of(product) for product in found.items], **page.about(found))
+
+
+@router.head("/{key}", include_in_schema=False, dependencies=READ, response_model=ProductOut)
+@router.get(
+    "/{key}",
+    summary="Read a product by id or sku",
+    dependencies=READ,
+    response_model=ProductOut,
+    responses=refusals(ProductNotFound) | NOT_MODIFIED,
+)
+async def read_product(
+    key: PathKey,
+    seen: AlreadySeen,
+    database: CurrentDatabase,
+    response: Response,
+    consistency: Consistency = None,  # noqa: ARG001  # nothing is cached yet
+) -> ProductOut | Response:
+    """Archived ones too."""
+    product = await database.autocommit(store.find_product, key)
+    if product is None:
+        raise ProductNotFound(key)
+    response.headers["ETag"] = f'"{product.version}"'
+    if seen.has(response.headers["ETag"]):
+        return Response(status_code=304, headers=response.headers)
+    return ProductOut.of(product)
+
+
+@router.patch(
+    "/{key}",
+    summary="Change a product",
+    dependencies=WRITE,
+    responses=with_body(PermissionMissing, ProductNotFound, EtagMismatch, PreconditionMissing, PriceWithoutCurrency, TooManyAttributes),
+    openapi_extra=merge_patch(ProductPatchIn),
+)
+async def change_product(
+    key: PathKey, body: ProductPatchIn, precondition: CurrentVersion, database: CurrentDatabase, response: Response
+) -> ProductOut:
+    """What is absent stays, null removes; attributes are merged one by one. What changes nothing leaves the ETag as it is."""
+    product = await database.transact(commands.change_product, key, body.patch(), precondition)
+    response.headers["ETag"] = f'"{product.version}"'
+    return ProductOut.of(product)
+
+
+@router.delete(
+    "/{key}",
+    status_code=204,
+    summary="Archive a product",
+    dependencies=WRITE,
+    responses=refusals(PermissionMissing, ProductNotFound, EtagMismatch, PreconditionMissing, HasOpenReservations),
+)
+async def archive_product(key: PathKey, precondition: CurrentVersion, database: CurrentDatabase) -> None:
+    """It still reads by id and sku, leaves the lists, and takes no new orders. Archiving it again changes nothing."""
+    await database.transact(archiving.archive_product, key, precondition)

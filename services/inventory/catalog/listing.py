@@ -1,0 +1,128 @@
+"""Products and warehouses as lists: what can be asked for, and in which order."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import CTE, ColumnElement, Select, func, literal, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.inventory.catalog.model import PRICE_MINOR_MAX, Product, ProductSort, Status, Warehouse, WarehouseSort
+from services.inventory.catalog.store import PRODUCT, WAREHOUSE, as_product, as_warehouse
+from services.inventory.catalog.tables import price_order, products, search_text, warehouses
+from services.runtime.paging import Order, Page, Window, fetch_page
+
+SIMILARITY_MIN = 0.35  # two letters of seven that changed places still find their word; at 0.6, the default, a wrong one in six does not
+MANY = 3_000  # of a quarter of a million, and a page meets its fifty within some thousand rows
+WORDS_MAX = 8  # of a text that are compared; more make the search no better
+_INTEGER = re.compile(r"-?(0|[1-9]\d{0,15})")
+_SETTINGS = select(
+    func.set_config("pg_trgm.word_similarity_threshold", str(SIMILARITY_MIN), True),
+    # A plan that is made for any value walks the whole list in search of a rare one.
+    func.set_config("plan_cache_mode", "force_custom_plan", True),
+)
+_PRODUCT_KEYS: Mapping[str, ColumnElement[object]] = {
+    "sku": products.c.sku,
+    "name": products.c.name,
+    "price_minor": price_order,
+    "created_at": products.c.created_at,
+    "updated_at": products.c.updated_at,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ProductFilters:
+    status: Status = Status.ACTIVE
+    q: str | None = None
+    category: str | None = None
+    price_gte: int | None = None
+    price_lte: int | None = None
+    updated_since: datetime | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+async def list_products(connection: AsyncConnection, filters: ProductFilters, sort: ProductSort | None, *, window: Window) -> Page[Product]:
+    """Products that pass every filter. The connection must be in a transaction, which gets settings of its own.
+
+    Without a sort they come by sku, or by update where that is what is asked for. A product without a price is sorted
+    after those that have one. A text that is found nowhere as it is written finds what is spelt like it.
+    Two queries, and one or two more for a text. Indexes: products_by_sku and its sisters, one for each sort; products_of_a_category,
+    products_with_attributes, products_by_words.
+    """
+    await connection.execute(_SETTINGS)
+    name = sort.value if sort else "updated_at" if filters.updated_since else "sku"
+    keys: tuple[ColumnElement[object], ...] = (_PRODUCT_KEYS[name.removeprefix("-")], products.c.product_id)
+    statement = _filtered(filters)
+    if filters.q is not None:
+        text = unicodedata.normalize("NFC", filters.q)
+        # A cursor remembers by one more key how its first page searched: that may not change under the reader.
+        if window.position is None:
+            is_spelt_so = await _count(connection, statement.where(_contains(text)), limit=1) == 1
+        else:
+            is_spelt_so = len(window.position.keys) == len(keys)
+        statement = statement.where(_contains(text)) if is_spelt_so else await _spelt_like(connection, statement, text)
+        keys = keys if is_spelt_so else (*keys, literal(1))
+    return await fetch_page(connection, statement, Order(keys, name.startswith("-")), as_product, window=window)
+
+
+async def list_warehouses(connection: AsyncConnection, status: Status, sort: WarehouseSort, *, window: Window) -> Page[Warehouse]:
+    """Warehouses of this status. There are few, so no index serves this."""
+    key = warehouses.c[sort.value.removeprefix("-")]
+    order = Order((key, warehouses.c.warehouse_id), sort.value.startswith("-"))
+    return await fetch_page(connection, WAREHOUSE.where(warehouses.c.status == status.value), order, as_warehouse, window=window)
+
+
+def _filtered(filters: ProductFilters) -> Select[tuple[object, ...]]:
+    statement = PRODUCT.where(products.c.status == filters.status.value)
+    if filters.category is not None:
+        statement = statement.where(products.c.category == filters.category)
+    if filters.updated_since is not None:
+        statement = statement.where(products.c.updated_at >= filters.updated_since)
+    if filters.price_gte is not None or filters.price_lte is not None:
+        # The expression of the index. What has no price lies above every limit.
+        lowest = 0 if filters.price_gte is None else filters.price_gte
+        highest = PRICE_MINOR_MAX if filters.price_lte is None else filters.price_lte
+        statement = statement.where(price_order.between(lowest, highest))
+    return statement.where(*(_has_attribute(name, text) for name, text in filters.attributes.items()))
+
+
+def _contains(text: str) -> ColumnElement[bool]:
+    escaped = re.sub(r"([\\%_])", r"\\\1", text)
+    return search_text.ilike(f"%{escaped}%")
+
+
+async def _spelt_like(connection: AsyncConnection, statement: Select[tuple[object, ...]], text: str) -> Select[tuple[object, ...]]:
+    """Of the statement's products those that have a word like each of the text's.
+
+    The planner does not know how many those are. So they are counted up to a limit: few are found by the index and then
+    sorted, of many enough are met by walking through the list.
+    """
+    words = text.split()[:WORDS_MAX] or [text]
+    alike = statement.where(*(literal(word).op("<%", is_comparison=True)(search_text) for word in words))
+    if await _count(connection, alike, limit=MANY) == MANY:
+        return alike
+    return statement.where(products.c.product_id.in_(select(_by_itself(alike).c.product_id)))
+
+
+async def _count(connection: AsyncConnection, statement: Select[tuple[object, ...]], *, limit: int) -> int:
+    """How many rows the statement selects, but no more than the limit."""
+    some = select(literal(1)).select_from(_by_itself(statement)).limit(limit).subquery("some")
+    count: int = (await connection.execute(select(func.count()).select_from(some))).scalar_one()
+    return count
+
+
+def _by_itself(statement: Select[tuple[object, ...]]) -> CTE:
+    """The ids, planned as if all were wanted: by the index of the words. They are still read one by one."""
+    return statement.with_only_columns(products.c.product_id).cte("found").prefix_with("MATERIALIZED", dialect="postgresql")
+
+
+def _has_attribute(name: str, text: str) -> ColumnElement[bool]:
+    """In a query everything is text; in an attribute 42 and true may be meant."""
+    meant: list[str | int | bool] = [text]
+    if _INTEGER.fullmatch(text):
+        meant.append(int(text))
+    if text in {"true", "false"}:
+        meant.append(text == "true")
+    return or_(*(products.c.attributes.contains({name: value}) for value in meant))

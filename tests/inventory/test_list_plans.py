@@ -1,0 +1,158 @@
+"""Without these, a list that is quick on a laptop reads a million rows in production."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from services.inventory.catalog.listing import ProductFilters, list_products
+from services.inventory.catalog.model import ProductSort, Status
+from services.inventory.reservations.listing import ReservationFilters, list_reservations
+from services.inventory.reservations.model import State
+from services.inventory.stock.listing import LevelFilters, MovementFilters, list_levels, list_movements
+from services.inventory.stock.model import Reason
+from services.runtime.paging import Page, Window
+from tests.support.crowd import crowd
+from tests.support.database import Database
+
+_BIG = {"products", "stock_items", "stock_levels", "stock_movements", "reservations", "reservation_lines"}
+_HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
+_MINUTE_AGO = datetime.now(UTC) - timedelta(minutes=1)
+
+List = Callable[[AsyncConnection, Window], Awaitable[Page[Any]]]
+Statements = list[tuple[str, Any]]
+
+
+def _products(sort: ProductSort | None = None, **filters: Any) -> List:
+    return lambda connection, window: list_products(connection, ProductFilters(**filters), sort, window=window)
+
+
+def _levels(**filters: Any) -> List:
+    async def listed(connection: AsyncConnection, window: Window) -> Page[Any]:
+        return (await list_levels(connection, LevelFilters(**filters), window=window))[0]
+
+    return listed
+
+
+def _movements(**filters: Any) -> List:
+    return lambda connection, window: list_movements(connection, MovementFilters(**filters), window=window)
+
+
+def _reservations(**filters: Any) -> List:
+    return lambda connection, window: list_reservations(connection, ReservationFilters(**filters), window=window)
+
+
+LISTS: Mapping[str, List] = {
+    **{f"products by {sort}": _products(sort) for sort in ProductSort},
+    "archived products": _products(ProductSort.NAME, status=Status.ARCHIVED),
+    "products of a category": _products(category="category-7"),
+    "products of a category by price": _products(ProductSort.PRICE, category="category-7"),
+    "products of no category": _products(ProductSort.NAME, category="none"),
+    "products with a text": _products(q="9f1"),
+    "products with a text that is nowhere": _products(q="thnig"),
+    "products with an attribute": _products(attributes={"serial": "77"}),
+    "products in a span of prices": _products(price_gte=500, price_lte=510),
+    "products updated lately": _products(updated_since=_MINUTE_AGO),
+    "levels": _levels(),
+    "levels of a warehouse": _levels(warehouses=["W2"]),
+    "levels of several warehouses": _levels(warehouses=["W2", "W5"]),
+    "levels of an empty warehouse": _levels(warehouses=["W5"]),
+    "levels of skus": _levels(skus=["SKU-000101", "SKU-000102"]),
+    "levels of a sku in a warehouse": _levels(skus=["SKU-000101"], warehouses=["W3"]),
+    "low levels": _levels(is_low=True),
+    "levels that are not low": _levels(is_low=False),
+    "levels updated lately": _levels(updated_since=_MINUTE_AGO),
+    "movements": _movements(),
+    "movements of a sku": _movements(sku="SKU-000101"),
+    "movements in a warehouse": _movements(warehouse="W2"),
+    "movements in an empty warehouse": _movements(warehouse="W5"),
+    "movements for a reason": _movements(reason=Reason.DAMAGE),
+    "movements for a reference": _movements(reference="PO-17"),
+    "movements by an actor": _movements(actor="actor-17"),
+    "movements in a span of time": _movements(moved_from=_HOUR_AGO, moved_before=_HOUR_AGO + timedelta(minutes=5)),
+    "reservations": _reservations(),
+    "live reservations": _reservations(state=State.HELD),
+    "confirmed reservations": _reservations(state=State.CONFIRMED),
+    "expired reservations": _reservations(state=State.EXPIRED),
+    "reservations with a reference": _reservations(external_ref="cart-77"),
+    "reservations of a sku": _reservations(sku="SKU-000101"),
+    "reservations in a warehouse": _reservations(warehouse="W2"),
+    "reservations in an empty warehouse": _reservations(warehouse="W5"),
+    "reservations made lately": _reservations(created_after=_MINUTE_AGO),
+    "reservations that end later": _reservations(expires_after=_MINUTE_AGO),
+    "reservations that ended": _reservations(expires_before=_HOUR_AGO),
+}
+
+
+@asynccontextmanager
+async def _recording(database: Database) -> AsyncIterator[tuple[AsyncConnection, Statements]]:
+    """A connection, and every statement that is executed on it."""
+    engine = create_async_engine(database.url.replace("postgresql:", "postgresql+asyncpg:"), json_deserializer=orjson.loads)
+    executed: Statements = []
+    event.listen(engine.sync_engine, "before_cursor_execute", lambda *call: executed.append((call[2], call[3])))
+    async with engine.begin() as connection:
+        yield connection, executed
+    await engine.dispose()
+
+
+def _nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from _nodes(child)
+
+
+async def _whole_tables_read(connection: AsyncConnection, statements: Statements) -> set[str]:
+    read = set()
+    for statement, parameters in statements:
+        if statement.lstrip().startswith(("SELECT", "WITH")):
+            [plan] = (await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters)).scalar_one()
+            read |= {node["Relation Name"] for node in _nodes(plan["Plan"]) if "Seq Scan" in node["Node Type"]}
+    return read & _BIG
+
+
+async def _faults(database: Database) -> dict[str, set[str]]:
+    """The lists that read a big table from end to end, on their first page or a later one."""
+    faults = {}
+    for name, listed in LISTS.items():
+        async with _recording(database) as (connection, executed):
+            first = await listed(connection, Window(limit=5))
+            if first.next is not None:
+                await listed(connection, Window(first.next, limit=5))
+            if read := await _whole_tables_read(connection, executed[:]):
+                faults[name] = read
+    return faults
+
+
+async def test_no_list_reads_a_big_table_from_end_to_end(database: Database) -> None:
+    await crowd(database)
+
+    assert await _faults(database) == {}
+
+
+async def test_a_list_without_its_index_is_noticed(database: Database) -> None:
+    await crowd(database)
+    await database.do("DROP INDEX products_by_words, reservations_with_a_reference")
+
+    assert {"products with a text that is nowhere", "reservations with a reference"} <= (await _faults(database)).keys()
+
+
+async def test_a_page_costs_the_same_queries_whatever_is_on_it(database: Database) -> None:
+    await crowd(database)
+
+    for name, listed in LISTS.items():
+        counts = []
+        for window in (Window(limit=1), Window(limit=200), Window(limit=200, wants_total=True)):
+            async with _recording(database) as (connection, executed):
+                await listed(connection, window)
+                counts.append(len(executed))
+        assert counts[0] == counts[1] == counts[2] - 1 <= 4, name
+
+
+async def test_no_index_mentions_what_a_reservation_changes_in_a_level(database: Database) -> None:
+    rows = await database.rows("SELECT indexdef FROM pg_indexes WHERE tablename = 'stock_levels'")
+
+    assert [definition.partition(" USING ")[2] for (definition,) in rows] == ["btree (item_id)"]
