@@ -1,11 +1,13 @@
 # Every command of Holdfast by name. What a command does is written in Python, in deploy/local/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up start stop dev status logs mail token demo down-hard check lint types contracts test proof coverage format
+.PHONY: help setup up start stop dev status logs mail token demo down-hard check lint types contracts test proof coverage format lock
 
 PYTHON ?= python3
 BIN := .venv/bin
 STACK := $(BIN)/python -m deploy.local.main
+AT_ONCE := --numprocesses auto --maxprocesses 4 --dist loadgroup # each process tests with servers of its own
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
 # Given on the command line only: make itself and some shells have variables of these names.
 AS := customer
@@ -67,7 +69,7 @@ contracts: setup ## import-linter: who may import whom
 	@$(BIN)/lint-imports
 
 test: setup ## all tests, in a few minutes
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(AT_ONCE) $(ARGS)
 
 proof: setup ## the same tests with the full counts
 	@$(BIN)/python -m pytest --proof $(ARGS)
@@ -81,3 +83,7 @@ coverage: setup ## all tests with line and branch coverage; fails under the figu
 format: setup ## let ruff rewrite what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+lock: setup ## write the requirements files anew from pyproject.toml; what is shipped is what was tested
+	@$(LOCK) pyproject.toml --group dev --output-file requirements-dev.txt
+	@$(LOCK) pyproject.toml --constraints requirements-dev.txt --output-file requirements.txt

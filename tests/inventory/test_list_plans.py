@@ -16,7 +16,6 @@ from services.inventory.reservations.model import State
 from services.inventory.stock.listing import LevelFilters, MovementFilters, list_levels, list_movements
 from services.inventory.stock.model import Reason
 from services.runtime.paging import Page, Window
-from tests.support.crowd import crowd
 from tests.support.database import Database
 
 _BIG = {"products", "stock_items", "stock_levels", "stock_movements", "reservations", "reservation_lines"}
@@ -127,26 +126,21 @@ async def _faults(database: Database) -> dict[str, set[str]]:
     return faults
 
 
-async def test_no_list_reads_a_big_table_from_end_to_end(database: Database) -> None:
-    await crowd(database)
-
-    assert await _faults(database) == {}
+async def test_no_list_reads_a_big_table_from_end_to_end(crowded: Database) -> None:
+    assert await _faults(crowded) == {}
 
 
-async def test_a_list_without_its_index_is_noticed(database: Database) -> None:
-    await crowd(database)
-    await database.do("DROP INDEX products_by_words, reservations_with_a_reference")
+async def test_a_list_without_its_index_is_noticed(crowded: Database) -> None:
+    await crowded.do("DROP INDEX products_by_words, reservations_with_a_reference")
 
-    assert {"products with a text that is nowhere", "reservations with a reference"} <= (await _faults(database)).keys()
+    assert {"products with a text that is nowhere", "reservations with a reference"} <= (await _faults(crowded)).keys()
 
 
-async def test_a_page_costs_the_same_queries_whatever_is_on_it(database: Database) -> None:
-    await crowd(database)
-
+async def test_a_page_costs_the_same_queries_whatever_is_on_it(crowded: Database) -> None:
     for name, listed in LISTS.items():
         counts = []
         for window in (Window(limit=1), Window(limit=200), Window(limit=200, wants_total=True)):
-            async with _recording(database) as (connection, executed):
+            async with _recording(crowded) as (connection, executed):
                 await listed(connection, window)
                 counts.append(len(executed))
         assert counts[0] == counts[1] == counts[2] - 1 <= 4, name

@@ -46,34 +46,48 @@ class Database:
 @pytest.fixture(scope="session")
 def template(servers: Servers) -> Iterator[str]:
     """The name of a migrated database that nobody is connected to, so that it can be cloned."""
-    name = _new_name()
-    asyncio.run(_administer(servers, f"CREATE DATABASE {name}"))
+    name = asyncio.run(create_database(servers))
     _migrate(_url_of(servers, name))
     yield name
-    asyncio.run(_administer(servers, f"DROP DATABASE {name}"))
+    asyncio.run(drop_database(servers, name))
 
 
 @pytest_asyncio.fixture
 async def database(servers: Servers, template: str) -> AsyncIterator[Database]:
-    name = _new_name()
-    await _administer(servers, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")  # half as long as through the log
-    async with asyncpg.create_pool(_url_of(servers, name), min_size=0, max_size=5) as pool:
-        yield Database(_url_of(servers, name), pool)
-    await _administer(servers, f"DROP DATABASE {name} WITH (FORCE)")  # processes that a test killed leave sessions behind
+    async with clone_of(template, servers) as clone:
+        yield clone
 
 
 @pytest_asyncio.fixture
 async def empty_database(servers: Servers) -> AsyncIterator[Database]:
     """A database that was never migrated."""
-    name = _new_name()
-    await _administer(servers, f"CREATE DATABASE {name} STRATEGY file_copy")
+    async with clone_of("template1", servers) as clone:
+        yield clone
+
+
+@asynccontextmanager
+async def clone_of(template: str, servers: Servers) -> AsyncIterator[Database]:
+    name = await create_database(servers, template)
+    async with open_database(servers, name) as clone:
+        yield clone
+    await drop_database(servers, name)
+
+
+@asynccontextmanager
+async def open_database(servers: Servers, name: str) -> AsyncIterator[Database]:
     async with asyncpg.create_pool(_url_of(servers, name), min_size=0, max_size=5) as pool:
         yield Database(_url_of(servers, name), pool)
-    await _administer(servers, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def _new_name() -> str:
-    return f"holdfast_test_{uuid.uuid4().hex}"
+async def create_database(servers: Servers, template: str = "template1") -> str:
+    """A copy of the template, which nobody may be connected to; its name."""
+    name = f"holdfast_test_{uuid.uuid4().hex}"
+    await _administer(servers, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")  # half as long as through the log
+    return name
+
+
+async def drop_database(servers: Servers, name: str) -> None:
+    await _administer(servers, f"DROP DATABASE {name} WITH (FORCE)")  # processes that a test killed leave sessions behind
 
 
 def _url_of(servers: Servers, name: str) -> str:

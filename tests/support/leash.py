@@ -2,16 +2,18 @@
 
     python -m tests.support.leash
 
-One process per run. It reads `+PID` and `-PID` from a pipe that only the run holds open; when the pipe closes, for whatever reason,
-it ends the process groups that are left.
+One process per run. It reads `+PID`, `-PID` and `/FOLDER` from a pipe that only the run holds open; when the pipe closes, for whatever
+reason, it ends the process groups that are left and removes the folders.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
 from tests.support.sources import ROOT
 
@@ -31,6 +33,9 @@ class Leash:
     def let_go(self, pid: int) -> None:
         self._write(f"-{pid}\n")
 
+    def remove_in_the_end(self, folder: Path) -> None:
+        self._write(f"{folder}\n")
+
     def close(self) -> None:
         assert self._keeper.stdin
         self._keeper.stdin.close()
@@ -44,12 +49,21 @@ class Leash:
 
 def main() -> None:
     held: set[int] = set()
+    folders: list[str] = []
     for line in sys.stdin:
-        (held.add if line.startswith("+") else held.discard)(int(line[1:]))
+        match line[0]:
+            case "+":
+                held.add(int(line))
+            case "-":
+                held.discard(-int(line))
+            case _:
+                folders.append(line.rstrip("\n"))
     _signal(held, signal.SIGTERM)
     if held:
         time.sleep(_POLITE_SECONDS)
     _signal(held, signal.SIGKILL)
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)  # a server that was killed this instant may still hold a file
 
 
 def _signal(groups: set[int], number: signal.Signals) -> None:

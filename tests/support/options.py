@@ -6,6 +6,11 @@ from typing import Protocol
 import hypothesis
 import pytest
 
+from tests.support.sources import ROOT
+
+# They start many processes and mind how fast those are: one of these tests at a time, whatever runs beside it.
+_OF_PROCESSES = ("deploy", "faults", "races")
+
 
 class Rounds(Protocol):
     def __call__(self, *, quick: int, proof: int) -> int: ...
@@ -24,6 +29,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.relative_to(ROOT / "tests").parts[0] in _OF_PROCESSES:
+            item.add_marker(pytest.mark.xdist_group("processes"))
     seed = config.getoption("shuffle")
     if seed is not None:
         random.Random(seed).shuffle(items)
