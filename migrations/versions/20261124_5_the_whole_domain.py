@@ -1,4 +1,4 @@
-"""Quotas, lines that can be replaced, shipments in the ledger, and which items are low. Expands.
+"""Quotas, lines that can be replaced, shipments in the ledger, which items are low and which take holds. Expands.
 
 `reserve` gets new parameters, so the function of the release before stays until a later release drops it.
 """
@@ -31,6 +31,9 @@ def upgrade() -> None:
     )
     for name in ("stock_status", "low_stock", "exceeds_quota", "plan_order", "reserve"):
         op.get_bind().exec_driver_sql((_FROZEN / f"{revision}_{name}.sql").read_text())
+    # In its place, and with one column more at its end: the release before goes on reading it.
+    stock_now = (_FROZEN / f"{revision}_stock_now.sql").read_text()
+    op.get_bind().exec_driver_sql(stock_now.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1))
     op.execute(
         """
         CREATE TRIGGER a_crossing_is_noted AFTER UPDATE ON stock_levels
@@ -46,6 +49,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DROP VIEW stock_now")
+    op.get_bind().exec_driver_sql((_FROZEN / "20261124_3_stock_now.sql").read_text())
     op.execute("DROP TRIGGER a_new_level_is_noted ON stock_levels")
     op.execute("DROP TRIGGER a_crossing_is_noted ON stock_levels")
     op.execute("DROP FUNCTION reserve(uuid, text, bytea, uuid, text[], text[], int[], interval, text, jsonb, text, int, int)")

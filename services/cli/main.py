@@ -3,7 +3,6 @@
 import asyncio
 import getpass
 import os
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -13,12 +12,13 @@ from alembic import command
 from alembic.config import Config
 
 from services.inventory.reservations import reconciling
-from services.inventory.reservations.model import Violation
+from services.inventory.reservations.model import Repair, Violation
 from services.runtime.logs import log
 from services.runtime.resources import open_resources
 from services.runtime.settings import InvalidSettings, Settings, load_settings, unknown_variables
 from services.runtime.startup import start_process
 
+LEFT = " (left: more is promised than there is; count it with on_shortage=displace, or cancel a reservation)"
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
 app = typer.Typer(
@@ -56,23 +56,29 @@ def reconcile(
     repair: Annotated[bool, typer.Option(help="Make them agree, in one transaction that the log records.")] = False,
 ) -> None:
     """Compare the counters with the reservations and the ledger. Exits 1 if they differ and are not repaired."""
-    violations = asyncio.run(_reconcile(start_process(), repair=repair))
-    for one in violations:
-        typer.echo(f"{one.sku} in {one.warehouse}: {one.what} is {one.stored} and should be {one.derived}{' (repaired)' if repair else ''}")
-    if violations and not repair:
+    result = asyncio.run(_reconcile(start_process(), repair=repair))
+    for one in result.repaired:
+        typer.echo(f"{_sentence(one)} (repaired)")
+    for one in result.left:
+        typer.echo(_sentence(one) + (LEFT if repair else ""))
+    if result.left:
         raise typer.Exit(1)
-    if not violations:
+    if not result.repaired:
         typer.echo("Counters, reservations and ledger agree.")
 
 
-async def _reconcile(settings: Settings, *, repair: bool) -> Sequence[Violation]:
+async def _reconcile(settings: Settings, *, repair: bool) -> Repair:
     async with open_resources(settings, application="holdfast-cli") as resources:
         if not repair:
-            return (await resources.database.autocommit(reconciling.check)).violations
-        repaired = await resources.database.transact(reconciling.repair, actor=f"holdfast reconcile, by {getpass.getuser()}")
-        for one in repaired:
+            return Repair((), (await resources.database.autocommit(reconciling.check)).violations)
+        result = await resources.database.transact(reconciling.repair, actor=f"holdfast reconcile, by {getpass.getuser()}")
+        for one in result.repaired:
             log.warning("stock.repaired", **asdict(one))
-        return repaired
+        return result
+
+
+def _sentence(one: Violation) -> str:
+    return f"{one.sku} in {one.warehouse}: {one.what} is {one.stored} and should be {one.derived}"
 
 
 def _stop_if_invalid() -> None:

@@ -20,6 +20,18 @@ async def test_availability_is_told_for_each_warehouse(customer: Client, staff: 
     assert answer.json()["server_time"].endswith("Z")
 
 
+async def test_what_is_archived_is_not_offered(staff: Client, nobody: Client) -> None:
+    for sku, warehouse in (("TEE", "AMS"), ("TEE", "BER"), ("MUG", "AMS")):
+        await staff.stock(sku, warehouse, 5)
+    for path in ("products/MUG", "warehouses/BER"):
+        await staff.http.delete(f"/v1/{path}", headers={"If-Match": "*"})
+
+    answer = await nobody.availability("TEE", "MUG")
+
+    assert answer.json()["items"] == [{"sku": "TEE", "warehouse": "AMS", "available": 5}]
+    assert len((await staff.levels()).json()["items"]) == 3
+
+
 async def test_availability_of_nothing_still_tells_the_time(nobody: Client) -> None:
     answer = await nobody.availability("NOPE")
 

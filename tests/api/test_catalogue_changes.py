@@ -1,12 +1,16 @@
 """Without these, two people overwrite each other's product, or one vanishes that customers have been promised."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from tests.races.gate import together_at_the_gate
 from tests.support.api import Api, Client, line
 from tests.support.clock import expire
 from tests.support.database import Database
+from tests.support.eventually import until_blocked
+from tests.support.invariants import assert_invariants
 from tests.support.problems import assert_fault, assert_problem, nothing_changes
 
 BOTH = pytest.mark.parametrize("path", ["/v1/products/TEE", "/v1/warehouses/AMS"])
@@ -142,6 +146,38 @@ async def test_what_is_promised_cannot_be_archived(staff: Client, customer: Clie
 
     await customer.cancel(placed)
     assert (await archive(staff, path)).status_code == 204
+
+
+@pytest.mark.parametrize(("path", "code"), [("/v1/products/TEE", "unknown_sku"), ("/v1/warehouses/AMS", "unknown_warehouse")])
+async def test_an_order_that_was_planned_before_the_archiving_is_not_placed_after_it(
+    staff: Client, customer: Client, path: str, code: str, database: Database
+) -> None:
+    async with database.transaction() as keeper:
+        await keeper.execute("LOCK TABLE stock_levels IN SHARE MODE")  # who archives passes, who places does not
+        placing = asyncio.create_task(customer.place(line("TEE", warehouse="AMS")))
+        await until_blocked(database)
+        assert (await archive(staff, path)).status_code == 204
+
+    assert_problem(await placing, 422, code)
+    await assert_invariants(database)
+
+
+@pytest.mark.parametrize(
+    ("path", "gate"),
+    [
+        ("/v1/products/TEE", "SELECT FROM stock_levels FOR NO KEY UPDATE"),
+        ("/v1/warehouses/AMS", "LOCK TABLE stock_levels IN ROW EXCLUSIVE MODE"),
+    ],
+)
+async def test_of_an_order_and_an_archiving_at_once_one_comes_first(
+    staff: Client, customer: Client, path: str, gate: str, database: Database
+) -> None:
+    both = (customer.place(line("TEE", warehouse="AMS")), archive(staff, path))
+
+    placed, archived = await together_at_the_gate(database, *both, gate=gate, at_once=2)
+
+    assert (placed.status_code, archived.status_code) in {(201, 409), (422, 204)}
+    await assert_invariants(database)
 
 
 @BOTH

@@ -5,10 +5,11 @@ No job runs in any of them: only the database's clock moves.
 
 import pytest
 
-from tests.support.api import Api, Client, line
+from tests.support.api import Api, Client, counted, line
 from tests.support.clock import expire
 from tests.support.database import Database
 from tests.support.invariants import assert_invariants
+from tests.support.levels import level
 from tests.support.problems import assert_problem, nothing_changes
 
 
@@ -107,3 +108,35 @@ async def test_a_hold_that_was_ended_stays_ended(api: Api, customer: Client, sta
 
     for answer in answers:
         assert_problem(answer, 409, "reservation_expired")
+
+
+async def test_its_units_can_leave(customer: Client, staff: Client, database: Database) -> None:
+    await over(customer, staff, database)
+
+    left = await staff.adjust("TEE", "AMS", -4, reason="damage")
+    counted_now = await staff.count(counted("TEE", 0, expected=1))
+
+    assert (left.status_code, counted_now.status_code) == (201, 201)
+    assert await level(database) == (0, 0, 0)
+    await assert_invariants(database)
+
+
+async def test_its_units_can_be_carried_away(customer: Client, staff: Client, database: Database) -> None:
+    await over(customer, staff, database)
+    await staff.stock("TEE", "BER", 0)
+
+    answer = await staff.transfer("AMS", "BER", {"sku": "TEE", "quantity": 5})
+
+    assert answer.status_code == 201
+    await assert_invariants(database)
+
+
+async def test_backorders_that_it_relied_on_can_be_taken_back(customer: Client, staff: Client, database: Database) -> None:
+    await staff.stock("TEE", "AMS", 1, backorder_limit=4)
+    await expire(database, (await customer.place(line("TEE", 3))).json()["id"])
+    body = {"safety_stock": 0, "backorder_limit": 0, "low_stock_at": 0}
+
+    answer = await staff.http.put("/v1/products/TEE/stock/AMS", json=body, headers={"If-Match": '"1"'})
+
+    assert answer.status_code == 200
+    await assert_invariants(database)

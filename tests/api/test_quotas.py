@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
+from tests.races.gate import together_at_the_gate
 from tests.support.api import Api, Client, line, open_api
 from tests.support.clock import expire
 from tests.support.database import Database
@@ -37,6 +38,32 @@ async def test_nobody_has_more_holds_than_that(customer: Client, database: Datab
     for answer in (placed, put):
         assert_problem(answer, 409, "hold_limit_exceeded")
     assert (await customer.place(line("MUG"))).status_code == 201
+    await assert_invariants(database)
+
+
+async def test_of_any_number_of_orders_at_once_none_slips_past_the_limit(customer: Client, database: Database) -> None:
+    orders = [customer.place(line("TEE", 4)) for _ in range(6)] + [customer.place(line("MUG", 1)) for _ in range(6)]
+
+    answers = await together_at_the_gate(database, *orders, gate="LOCK TABLE reservations IN SHARE MODE", at_once=5)
+
+    assert {answer.status_code for answer in answers} <= {201, 409, 503}
+    [(tees,)] = await database.rows("SELECT held FROM stock_now WHERE sku = 'TEE'")
+    [(holds,)] = await database.rows("SELECT count(*) FROM reservations")
+    assert (tees <= 8, holds) == (True, 3)
+    await assert_invariants(database)
+
+
+async def test_of_carts_that_grow_at_once_none_slips_past_the_limit(api: Api, customer: Client, database: Database) -> None:
+    places = ("AMS", "BER", "CPH")  # levels of their own, so that the carts do not wait for each other there
+    for warehouse in places[1:]:
+        await (await api.staff()).stock("TEE", warehouse, 50)
+    carts = [(await customer.place(line("TEE", 1, warehouse))).json()["id"] for warehouse in places]
+    growing = [customer.replace_lines(cart, line("TEE", 8, warehouse)) for cart, warehouse in zip(carts, places, strict=True)]
+
+    answers = await together_at_the_gate(database, *growing, gate="LOCK TABLE stock_levels IN EXCLUSIVE MODE", at_once=3)
+
+    assert [answer.status_code for answer in answers].count(200) == 1
+    assert await database.rows("SELECT sum(held) FROM stock_now WHERE sku = 'TEE'") == [(10,)]
     await assert_invariants(database)
 
 

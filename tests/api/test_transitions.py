@@ -5,7 +5,7 @@ import pytest
 from tests.support.api import Api, Client, line
 from tests.support.database import Database
 from tests.support.invariants import assert_invariants
-from tests.support.problems import assert_problem, nothing_changes
+from tests.support.problems import assert_fault, assert_problem, nothing_changes
 
 NO_ONES = "0197a3f0-0000-7000-8000-000000000000"
 
@@ -50,6 +50,17 @@ async def test_a_cancelled_hold_gives_its_units_back(customer: Client, staff: Cl
     assert [(one["quantity"], one["released"]) for one in body["lines"]] == [(2, 2)]
     assert await counters(database) == (5, 0, 0)
     await assert_invariants(database)
+
+
+@pytest.mark.parametrize("reason", ["expired", "displaced", "fulfilled"])
+async def test_nobody_can_cancel_in_words_that_are_ours(customer: Client, staff: Client, database: Database, reason: str) -> None:
+    await staff.stock("TEE", "AMS", 5)
+    reservation = (await customer.place(line("TEE"))).json()["id"]
+
+    async with nothing_changes(database):
+        answer = await customer.cancel(reservation, reason=reason)
+
+    assert_fault(answer, "/reason")
 
 
 async def test_a_confirmed_reservation_can_still_be_cancelled(customer: Client, staff: Client, database: Database) -> None:

@@ -83,3 +83,18 @@ async def test_promises_follow_the_reservations_and_the_ledger_follows_the_shelf
     assert (delta, on_hand_after, reason, reference) == (-1, 6, "adjustment", "reconciliation")
     assert actor.startswith("holdfast reconcile, by ")
     await assert_invariants(database)
+
+
+async def test_where_more_is_promised_than_there_is_a_person_decides(customer: Client, staff: Client, database: Database) -> None:
+    await busy_shop(customer, staff)
+    await database.do(
+        "UPDATE stock_levels SET held = 0, on_hand = 1; UPDATE reservation_lines SET quantity = 7 WHERE quantity = 2 AND fulfilled = 0"
+    )
+
+    result = await reconcile(database, "--repair")
+
+    assert result.returncode == 1, result.stderr
+    lines = sorted(result.stdout.splitlines())
+    assert lines[0].startswith("TEE in AMS: held is 0 and should be 7 (left: more is promised than there is;")
+    assert lines[1] == "TEE in AMS: on_hand is 1 and should be 7 (repaired)"
+    assert await level(database) == (1, 0, 1)

@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+from tests.support.database import Database
+
 _POLL_SECONDS = 0.02
 
 
@@ -13,3 +15,13 @@ async def eventually(is_so: Callable[[], Awaitable[bool]], *, within_seconds: fl
     while not await is_so():
         assert time.monotonic() < deadline, f"not so after {within_seconds} s"
         await asyncio.sleep(_POLL_SECONDS)
+
+
+async def until_blocked(database: Database, count: int = 1) -> None:
+    """Return once so many sessions wait for a lock in the database."""
+
+    async def are_blocked() -> bool:
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        return await database.rows(waiting) >= [(count,)]
+
+    await eventually(are_blocked, within_seconds=10)

@@ -14,6 +14,7 @@ from services.api.wire import Code, In, Out, Text, is_none
 from services.inventory.accounts.errors import PermissionMissing
 from services.inventory.accounts.permissions import Caller, Permission
 from services.inventory.reservations.displacing import count_displacing
+from services.inventory.reservations.reclaiming import reclaim_places
 from services.inventory.stock import moving
 from services.inventory.stock.errors import (
     CountConflict,
@@ -35,6 +36,7 @@ from services.inventory.stock.model import (
     MovementId,
     OnError,
     OnShortage,
+    Place,
     Reason,
     Transfer,
 )
@@ -114,7 +116,7 @@ class NotMovedOut(Out):
     sku: str
     warehouse: str
     delta: int
-    on_hand: int
+    on_hand: Annotated[int | None, Field(exclude_if=is_none, description="Where it is stocked")] = None
     promised: Annotated[int | None, Field(exclude_if=is_none, description="Where that is the reason")] = None
     code: str
 
@@ -140,6 +142,8 @@ async def adjust_stock(
     adjustments = [Adjustment(item.sku, item.warehouse, item.delta) for item in body.items]
     entry = Entry(body.reason, body.reference, str(caller.account_id))
 
+    await reclaim_places(database, [Place(item.sku, item.warehouse) for item in body.items])
+
     async def adjust(connection: AsyncConnection) -> AdjustmentsOut:
         moved, failed = await moving.adjust(connection, adjustments, on_error=body.on_error, entry=entry)
         return AdjustmentsOut(items=[MovedOut.of(one) for one in moved], failed=[NotMovedOut.of(fault) for fault in failed])
@@ -153,6 +157,8 @@ async def count_stock(body: CountsIn, caller: Mover, keyed: Keyed, *, database: 
     counts = [Count(item.sku, item.warehouse, item.counted, item.expected_on_hand) for item in body.items]
     entry = Entry(Reason.COUNT, None, str(caller.account_id))
     command = count_displacing if body.on_shortage is OnShortage.DISPLACE else moving.count
+
+    await reclaim_places(database, [Place(item.sku, item.warehouse) for item in body.items])
 
     async def count(connection: AsyncConnection) -> MovementsOut:
         return MovementsOut(items=[MovedOut.of(one) for one in await command(connection, counts, entry=entry)])
@@ -170,6 +176,8 @@ async def transfer_stock(body: TransfersIn, caller: Mover, keyed: Keyed, *, data
     """All items, or none. Promised units stay where they are. The answer has what left, then what arrived."""
     transfers = [Transfer(item.sku, item.quantity) for item in body.items]
     entry = Entry(Reason.TRANSFER_OUT, body.reference, str(caller.account_id))
+
+    await reclaim_places(database, [Place(item.sku, body.source) for item in body.items])
 
     async def transfer(connection: AsyncConnection) -> MovementsOut:
         moved = await moving.transfer(connection, body.source, body.target, transfers, entry=entry)

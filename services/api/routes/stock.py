@@ -14,6 +14,7 @@ from services.api.wire import Code, In, Out, PathKey
 from services.inventory.accounts.errors import PermissionMissing
 from services.inventory.accounts.permissions import Permission
 from services.inventory.catalog.errors import ProductNotFound, WarehouseNotFound
+from services.inventory.reservations.reclaiming import unless_over
 from services.inventory.stock import commands, store
 from services.inventory.stock.errors import (
     LimitBelowReserved,
@@ -91,7 +92,9 @@ async def configure_stock(
 ) -> SettingsOut:
     """With `If-None-Match: *` it creates, with `If-Match` and the ETag that you have read it changes."""
     settings = StockSettings(body.safety_stock, body.backorder_limit, body.low_stock_at)
-    item, was_created = await database.transact(commands.configure_item, key, warehouse, settings, precondition)
+    item, was_created = await unless_over(
+        database, lambda: database.transact(commands.configure_item, key, warehouse, settings, precondition)
+    )
     response.status_code = 201 if was_created else 200
     response.headers["ETag"] = f'"{item.version}"'
     return SettingsOut.of_item(item)
@@ -121,5 +124,5 @@ async def read_availability(
     warehouse: Code | None = None,
     consistency: Consistency = None,  # noqa: ARG001  # nothing is cached yet
 ) -> AvailabilitiesOut:
-    """Of each sku in each warehouse where it is stocked. Unknown skus are left out."""
+    """Of each sku in each warehouse where it is stocked. What is unknown or archived is left out."""
     return AvailabilitiesOut.of(await database.autocommit(store.read_availability, sku, warehouse))

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Concatenate, ParamSpec
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.api.dependencies import CurrentDatabase, Keyed, KeyedRequest, OptionalPrecondition, requires
@@ -18,7 +18,15 @@ from services.inventory.accounts.permissions import Caller, Permission
 from services.inventory.reservations import commands
 from services.inventory.reservations.commands import Target
 from services.inventory.reservations.errors import ExceedsOpenQuantity, IllegalTransition, ReservationExpired, ReservationNotFound
-from services.inventory.reservations.model import HOLD_SECONDS_MAX, LINES_MAX, REASON_LENGTH_MAX, Reservation, ReservationId, Shipment
+from services.inventory.reservations.model import (
+    HOLD_SECONDS_MAX,
+    LINES_MAX,
+    OUR_REASONS,
+    REASON_LENGTH_MAX,
+    Reservation,
+    ReservationId,
+    Shipment,
+)
 from services.inventory.stock.errors import InsufficientOnHand
 from services.inventory.stock.model import QUANTITY_MAX
 from services.runtime.database import Database
@@ -35,8 +43,14 @@ class NothingIn(In):
     """A body that says nothing; a member in it would be a misunderstanding."""
 
 
+def _not_ours(reason: str) -> str:
+    if reason in OUR_REASONS:
+        raise ValueError("is what Holdfast says when nobody cancelled; use other words")
+    return reason
+
+
 class CancellationIn(In):
-    reason: Annotated[Text, StringConstraints(min_length=1, max_length=REASON_LENGTH_MAX)] | None = None
+    reason: Annotated[Text, StringConstraints(min_length=1, max_length=REASON_LENGTH_MAX), AfterValidator(_not_ours)] | None = None
 
 
 class ExtensionIn(In):

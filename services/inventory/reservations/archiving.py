@@ -35,8 +35,8 @@ async def archive_product(connection: AsyncConnection, key: str, precondition: P
 async def archive_warehouse(connection: AsyncConnection, key: str, precondition: Precondition) -> None:
     """Take the warehouse out of lists and new orders. Archiving it again changes nothing, whatever version is named.
 
-    Locks the warehouse and not its levels, which may be a million: a hold that is placed there at this very instant stays
-    valid. Refuses: WarehouseNotFound, EtagMismatch, HasOpenReservations.
+    Locks the warehouse, then the table of levels, since its own may be a million: a hold that is being placed commits first and is
+    seen. Refuses: WarehouseNotFound, EtagMismatch, HasOpenReservations.
     """
     warehouse = await catalog.lock_warehouse(connection, key)
     if warehouse is None:
@@ -44,6 +44,7 @@ async def archive_warehouse(connection: AsyncConnection, key: str, precondition:
     if warehouse.status is Status.ARCHIVED:
         return
     precondition.check(warehouse.version)
+    await stock.keep_all_levels(connection)
     if await listing.has_open_units_in(connection, warehouse.warehouse_id):
         raise HasOpenReservations(f"warehouse {warehouse.code!r}")
     await catalog.archive_warehouse(connection, warehouse.warehouse_id)

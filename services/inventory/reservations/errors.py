@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from services.inventory.accounts.model import AccountId
 from services.inventory.reservations.model import CANDIDATES_MAX, ReservationId, State, Transition
+from services.inventory.stock.errors import PromisesInTheWay
 from services.inventory.stock.model import QUANTITY_MAX, ItemId
 from services.runtime.errors import Conflict, Fault, Invalid, NotFound
 
@@ -14,14 +15,13 @@ class ReservationNotFound(NotFound):
         super().__init__(f"there is no reservation {reservation_id}")
 
 
-class InsufficientStock(Conflict):
+class InsufficientStock(PromisesInTheWay):
     code = "insufficient_stock"
     title = "Not enough stock"
     retryable = True
 
     def __init__(self, faults: Sequence[Fault], *, items: Collection[ItemId], of_lines: int) -> None:
-        self.items = items  # the stock items that it could have had
-        super().__init__(f"{len(faults)} of {of_lines} lines cannot be held, so none is", faults)
+        super().__init__(f"{len(faults)} of {of_lines} lines cannot be held, so none is", faults, items=items)
 
 
 class UnknownSku(Invalid):

@@ -1,6 +1,6 @@
 """Facts and rules about reservations."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -20,6 +20,7 @@ LIFE_SECONDS_MAX = 7_200  # extending never carries a hold further from its crea
 EXTERNAL_REF_LENGTH_MAX = 200
 REASON_LENGTH_MAX = 200
 METADATA_BYTES_MAX = 4_096
+OUR_REASONS = frozenset({"expired", "displaced", "fulfilled"})  # how a reservation ended when nobody cancelled it
 
 
 class State(StrEnum):
@@ -193,3 +194,9 @@ class Violation:
 class Reconciliation:
     checked_at: datetime
     violations: tuple[Violation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    repaired: Sequence[Violation]
+    left: Sequence[Violation]  # more is promised than there is

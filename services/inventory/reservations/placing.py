@@ -40,6 +40,7 @@ from services.inventory.reservations.model import (
     Strategy,
     Transition,
 )
+from services.inventory.reservations.reclaiming import reclaim, unless_over
 from services.inventory.stock import store as stock
 from services.inventory.stock.model import Change, ItemId
 from services.runtime.database import Contention, Database
@@ -47,8 +48,6 @@ from services.runtime.errors import Fault, Refusal
 from services.runtime.idempotency import IdempotencyKey
 from services.runtime.ids import new_id
 
-RECLAIM_BATCH = 200  # holds ended in one transaction: their levels stay locked until it commits
-RECLAIM_PASSES_MAX = 10  # enough for 2,000 dead holds; more is the reaper's work, not a customer's
 CART_TRIES_MAX = 5  # a cart can be made, ended and confirmed by its owner's other tabs while we look
 
 
@@ -75,12 +74,7 @@ async def replace_lines(database: Database, target: Target, order: Order) -> Res
     Refuses: what `place` refuses, ReservationExpired, IllegalTransition, EtagMismatch, ReservationNotFound.
     """
     _refuse_missing_warehouses(order)
-    try:
-        return await database.transact(_replace, target, order)
-    except InsufficientStock as short:
-        if not await _reclaim(database, short.items):
-            raise
-    return await database.transact(_replace, target, order)
+    return await unless_over(database, lambda: database.transact(_replace, target, order))
 
 
 async def put_cart(database: Database, caller: Caller, external_ref: str, order: Order) -> tuple[Reservation, bool]:
@@ -110,7 +104,7 @@ async def _reserve(database: Database, owner: AccountId, key: IdempotencyKey | N
     reservation_id = ReservationId(new_id())
     outcome = await database.autocommit(store.reserve, owner, key, reservation_id, order)
     if isinstance(outcome, Refused) and outcome.is_reclaimable:
-        await _reclaim(database, outcome.items)
+        await reclaim(database, outcome.items)
         outcome = await database.autocommit(store.reserve, owner, key, reservation_id, order)
     if isinstance(outcome, Refused):
         raise _refusal(outcome.problems, outcome.items, of_lines=len(order.lines))
@@ -124,24 +118,20 @@ async def _end_holder_if_over(connection: AsyncConnection, owner: AccountId, ext
         await store.expire_due(connection, limit=1, reservation_ids=[holder])
 
 
-async def _reclaim(database: Database, items: Collection[ItemId]) -> bool:
-    """End holds of these items whose time is over; whether there were any."""
-    for passed in range(RECLAIM_PASSES_MAX):
-        ended = await database.autocommit(store.expire_due, limit=RECLAIM_BATCH, items=items)
-        if ended < RECLAIM_BATCH:
-            return passed > 0 or ended > 0
-    return True
-
-
 async def _replace(connection: AsyncConnection, target: Target, order: Order) -> Reservation:
     reservation = await lock_for(connection, Transition.REPLACE_LINES, target)
     metadata = reservation.metadata if order.metadata is None else order.metadata
     if _has_these_lines(reservation, order) and metadata == reservation.metadata:
         return reservation
     own = {line.item_id: line.open for line in reservation.lines}
-    plan = await _plan_under_lock(connection, order, own)
+    hint = await _plan(connection, order, own)
+    # Before the levels are locked: whoever has the account's quota may be waiting for them.
     if await reading.exceeds_quota(connection, reservation, order):
         raise HoldLimitExceeded
+    await stock.lock_levels(connection, hint.candidates | own.keys())
+    plan = await _plan(connection, order, own)
+    if not plan.candidates <= hint.candidates:
+        raise Contention  # somebody stocked another place in between, and that is not locked
     changes = {item_id: Change(held=plan.units.get(item_id, 0) - own.get(item_id, 0)) for item_id in plan.units.keys() | own.keys()}
     await stock.change_levels(connection, changes)
     await store.replace_lines(connection, reservation.reservation_id, plan.units)
@@ -149,15 +139,11 @@ async def _replace(connection: AsyncConnection, target: Target, order: Order) ->
     return await reading.get(connection, reservation.reservation_id)
 
 
-async def _plan_under_lock(connection: AsyncConnection, order: Order, own: Mapping[ItemId, int]) -> Plan:
-    """The plan is a hint until every row that it could choose is locked; so it is made twice."""
-    hint = await reading.plan(connection, order.lines, own=own)
-    if len(hint.candidates) > CANDIDATES_MAX:
-        raise TooManyCandidates
-    await stock.lock_levels(connection, hint.candidates | own.keys())
+async def _plan(connection: AsyncConnection, order: Order, own: Mapping[ItemId, int]) -> Plan:
+    """Where the lines go. A hint, until every row that they could go to is locked."""
     plan = await reading.plan(connection, order.lines, own=own)
-    if not plan.candidates <= hint.candidates:
-        raise Contention  # somebody stocked another place in between, and that is not locked
+    if len(plan.candidates) > CANDIDATES_MAX:
+        raise TooManyCandidates
     if plan.problems:
         raise _refusal(plan.problems, plan.candidates, of_lines=len(order.lines))
     return plan

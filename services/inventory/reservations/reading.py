@@ -91,7 +91,7 @@ async def plan(connection: AsyncConnection, lines: Sequence[OrderLine], *, own: 
 
 
 async def exceeds_quota(connection: AsyncConnection, reservation: Reservation, order: Order) -> bool:
-    """Whether the order in the place of the reservation would exceed its quota: see exceeds_quota.sql."""
+    """Whether the order in the place of the reservation would exceed its quota. The account's other orders wait: see exceeds_quota.sql."""
     if order.quota is None:
         return False
     arrays = line_arrays(order.lines)

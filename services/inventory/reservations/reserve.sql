@@ -1,15 +1,14 @@
 -- Hold every line of an order, or none: one call, one round trip, a transaction of its own, so that the lock on a hot row
 -- never spans a round trip. Call it on an autocommit connection.
 --
--- Locks: the idempotency key, then stock levels by ascending item. What nobody waits for is written before the levels are
--- touched. It never expires other holds: those locks belong to other orders and would be taken out of order.
+-- Locks: the idempotency key, the account's quota, then stock levels by ascending item. What nobody waits for is written before
+-- the levels are touched. It never expires other holds: those locks belong to other orders and would be taken out of order.
 --
 -- Answers {"outcome": …}:
 --   held             with the reservation's facts in "answer"; also when the key replays an earlier answer ("is_replay")
 --   refused          with "problems"; "is_reclaimable" says that some hold is over, so that expire_due for "items" may help
 --   too_many_candidates, hold_limit_exceeded, key_reused, key_in_progress, contention
 -- Without a key (p_key is null) nothing is remembered: the cart endpoint is idempotent by its reference.
--- A quota is read before anything is written; requests of one account at the same instant can pass it together.
 -- Raises one_live_reservation_per_reference when the account has a live reservation with this reference.
 CREATE FUNCTION reserve(
   p_account uuid, p_key text, p_fingerprint bytea, p_reservation uuid, p_skus text[], p_warehouses text[], p_quantities int[],
@@ -39,12 +38,6 @@ BEGIN
         coalesce((SELECT min(r.expires_at) FROM reservations r WHERE r.state = 'held') <= clock_timestamp(), false));
     END IF;
 
-    IF exceeds_quota(p_account, p_skus, p_quantities, p_holds_max, p_units_of_a_sku_max) THEN
-      SELECT * INTO stored FROM idempotency_keys k WHERE k.account_id = p_account AND k.key = p_key;
-      EXIT WHEN FOUND;
-      RETURN jsonb_build_object('outcome', 'hold_limit_exceeded');
-    END IF;
-
     has_key := p_key IS NULL;
     BEGIN
       -- A twin that is in flight is waited for here, holding nothing.
@@ -56,6 +49,10 @@ BEGIN
         RAISE SQLSTATE 'HF001';  -- somebody deleted it in between
       END IF;
       has_key := true;
+
+      IF exceeds_quota(p_account, p_skus, p_quantities, p_holds_max, p_units_of_a_sku_max) THEN
+        RAISE SQLSTATE 'HF002';
+      END IF;
 
       instant := clock_timestamp();
       INSERT INTO reservations (reservation_id, account_id, external_ref, state, created_at, expires_at, metadata)
@@ -90,6 +87,11 @@ BEGIN
       IF changed <> cardinality(plan.items) THEN
         RAISE SQLSTATE 'HF001';
       END IF;
+      -- What was archived since the plan takes no more holds. Whoever archives locks these levels first.
+      IF EXISTS (SELECT FROM stock_items item JOIN products product USING (product_id) JOIN warehouses warehouse USING (warehouse_id)
+                  WHERE item.item_id = ANY (plan.items) AND (product.status <> 'active' OR warehouse.status <> 'active')) THEN
+        RAISE SQLSTATE 'HF001';
+      END IF;
       RETURN jsonb_build_object('outcome', 'held', 'is_replay', false, 'answer', facts);
     EXCEPTION
       WHEN SQLSTATE 'HF001' THEN  -- rolls back to the start of the block, the key included; then look again
@@ -97,6 +99,8 @@ BEGIN
         IF tries > 3 THEN
           RETURN jsonb_build_object('outcome', 'contention');
         END IF;
+      WHEN SQLSTATE 'HF002' THEN
+        RETURN jsonb_build_object('outcome', 'hold_limit_exceeded');
       WHEN lock_not_available THEN
         IF has_key THEN
           RAISE;

@@ -1,8 +1,8 @@
 """How stock can refuse."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from services.inventory.stock.model import ON_HAND_MAX
+from services.inventory.stock.model import ON_HAND_MAX, ItemId
 from services.runtime.errors import Conflict, Fault, Invalid, NotFound
 
 
@@ -43,12 +43,20 @@ class StockBelowReserved(Conflict):
         super().__init__("fewer units would be left than reservations hold; nothing was changed", faults)
 
 
-class LimitBelowReserved(Conflict):
+class PromisesInTheWay(Conflict):
+    """Units of these items are promised; some of the promises may be over."""
+
+    def __init__(self, detail: str, faults: Sequence[Fault] = (), *, items: Collection[ItemId]) -> None:
+        self.items = items
+        super().__init__(detail, faults)
+
+
+class LimitBelowReserved(PromisesInTheWay):
     code = "limit_below_reserved"
     title = "Units are promised"
 
-    def __init__(self) -> None:
-        super().__init__("reservations already rely on a higher backorder_limit; cancel some first")
+    def __init__(self, item_id: ItemId) -> None:
+        super().__init__("reservations already rely on a higher backorder_limit; cancel some first", items=[item_id])
 
 
 class CountConflict(Conflict):

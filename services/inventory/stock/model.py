@@ -103,6 +103,9 @@ class Counters:
         """Units that can leave without breaking a promise."""
         return max(min(self.on_hand, self.on_hand + self.backorder_limit - self.promised), 0)
 
+    def can_promise(self, more: int) -> bool:
+        return self.promised + more <= self.on_hand + self.backorder_limit
+
 
 @dataclass(frozen=True, slots=True)
 class Change:

@@ -36,10 +36,10 @@ from services.inventory.stock.model import (
     Reason,
     Transfer,
 )
-from services.runtime.errors import Conflict, Fault
+from services.runtime.errors import Fault, Refusal
 from services.runtime.ids import new_id
 
-Impossible = InsufficientOnHand | StockBelowReserved | OnHandLimitExceeded
+Impossible = UnknownStockItem | InsufficientOnHand | StockBelowReserved | OnHandLimitExceeded
 
 
 async def adjust(
@@ -51,7 +51,10 @@ async def adjust(
     Refuses: DuplicateItems, UnknownStockItem, InsufficientOnHand, StockBelowReserved, OnHandLimitExceeded.
     """
     places = [Place(one.sku, one.warehouse) for one in adjustments]
-    item_ids = await find_items(connection, places)
+    _refuse_duplicates(places)
+    item_ids = await store.resolve(connection, places)
+    if on_error is OnError.REJECT_ALL:
+        _refuse_unknown(places, item_ids)
     counters = await store.lock_levels(connection, item_ids.values())
     deltas = {place: one.delta for place, one in zip(places, adjustments, strict=True)}
     refused = _impossible(deltas, item_ids, counters)
@@ -106,15 +109,11 @@ async def transfer(
 
 
 async def find_items(connection: AsyncConnection, places: Sequence[Place]) -> Mapping[Place, ItemId]:
-    """The stock items of the places, in their order. Refuses: DuplicateItems, UnknownStockItem."""
-    times = Counter(places)
-    if len(times) < len(places):
-        raise DuplicateItems([fault(n, place) for n, place in enumerate(places) if times[place] > 1])
-    known = await store.resolve(connection, places)
-    unknown = [fault(n, place) for n, place in enumerate(places) if place not in known]
-    if unknown:
-        raise UnknownStockItem(unknown)
-    return {place: known[place] for place in places}
+    """The stock items of the places. Refuses: DuplicateItems, UnknownStockItem."""
+    _refuse_duplicates(places)
+    item_ids = await store.resolve(connection, places)
+    _refuse_unknown(places, item_ids)
+    return item_ids
 
 
 def count_deltas(counts: Sequence[Count], item_ids: Mapping[Place, ItemId], counters: Mapping[ItemId, Counters]) -> Mapping[Place, int]:
@@ -162,11 +161,26 @@ def fault(position: int, place: Place, **facts: int) -> Fault:
     return {"pointer": f"/items/{position}", "sku": place.sku, "warehouse": place.warehouse, **facts}
 
 
+def _refuse_duplicates(places: Sequence[Place]) -> None:
+    times = Counter(places)
+    if len(times) < len(places):
+        raise DuplicateItems([fault(n, place) for n, place in enumerate(places) if times[place] > 1])
+
+
+def _refuse_unknown(places: Sequence[Place], item_ids: Mapping[Place, ItemId]) -> None:
+    unknown = [fault(n, place) for n, place in enumerate(places) if place not in item_ids]
+    if unknown:
+        raise UnknownStockItem(unknown)
+
+
 def _impossible(
     deltas: Mapping[Place, int], item_ids: Mapping[Place, ItemId], counters: Mapping[ItemId, Counters]
 ) -> Mapping[Place, Impossible]:
     refused: dict[Place, Impossible] = {}
     for n, (place, delta) in enumerate(deltas.items()):
+        if place not in item_ids:
+            refused[place] = UnknownStockItem([fault(n, place, delta=delta)])
+            continue
         now = counters[item_ids[place]]
         on_hand = now.on_hand + delta
         if on_hand < 0:
@@ -178,7 +192,7 @@ def _impossible(
     return refused
 
 
-def _first_kind(refused: Mapping[Place, Impossible]) -> Conflict:
+def _first_kind(refused: Mapping[Place, Impossible]) -> Refusal:
     """One refusal for the request: the kind of the first place, with every place of that kind."""
     kind = type(next(iter(refused.values())))
     return kind([one.faults[0] for one in refused.values() if type(one) is kind])

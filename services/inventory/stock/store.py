@@ -1,9 +1,9 @@
 """Every statement about stock items, their levels and the ledger."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
-from sqlalchemy import ARRAY, Integer, RowMapping, Text, Uuid, and_, bindparam, func, select, true, update
+from sqlalchemy import ARRAY, Integer, RowMapping, Text, Uuid, and_, bindparam, func, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -98,9 +98,9 @@ _CHANGE_LEVELS = (
         updated_at=func.clock_timestamp(),
     )
 )
+_KEEP_ALL = text("LOCK TABLE stock_levels IN SHARE MODE")
 _ADD_MOVEMENTS = insert(stock_movements)
-_LEVELS = select(stock_now)
-_LEVEL = _LEVELS.where(stock_now.c.item_id == bindparam("item_id"))
+_LEVEL = select(*(stock_now.c[field.name] for field in fields(Level))).where(stock_now.c.item_id == bindparam("item_id"))
 _clock = select(func.statement_timestamp().label("read_at")).subquery("clock")
 _AVAILABILITY = select(_clock.c.read_at, stock_now.c.sku, stock_now.c.warehouse, stock_now.c.available).order_by(
     stock_now.c.sku, stock_now.c.warehouse
@@ -133,7 +133,7 @@ async def set_settings(connection: AsyncConnection, item_id: ItemId, settings: S
         await connection.execute(_SET_LEVEL, {"of_item": item_id, **asdict(settings)})
     except IntegrityError as error:
         if constraint_name(error) == "promises_do_not_exceed_stock":
-            raise LimitBelowReserved from error
+            raise LimitBelowReserved(item_id) from error
         raise
 
 
@@ -151,6 +151,14 @@ async def lock_levels(connection: AsyncConnection, item_ids: Collection[ItemId])
     """
     rows = (await connection.execute(_LOCK_LEVELS, {"item_ids": list(item_ids)})).mappings()
     return {row["item_id"]: _counters(row) for row in rows}
+
+
+async def keep_all_levels(connection: AsyncConnection) -> None:
+    """Let nobody change any counter until this transaction ends, and wait for those who are at it.
+
+    For a decision about more items than one would lock row by row; it stops every order for its milliseconds.
+    """
+    await connection.execute(_KEEP_ALL)
 
 
 async def read_counters(connection: AsyncConnection, item_ids: Collection[ItemId]) -> Mapping[ItemId, Counters]:
@@ -181,9 +189,9 @@ async def find_level(connection: AsyncConnection, item_id: ItemId) -> Level | No
 
 
 async def read_availability(connection: AsyncConnection, skus: Sequence[str], warehouse: str | None) -> Availability:
-    """What can be reserved of each sku in each warehouse, or in one. Unknown skus are left out."""
+    """What can be reserved of each sku in each warehouse, or in one. What is unknown or archived is left out."""
     is_there = stock_now.c.warehouse == warehouse if warehouse is not None else true()
-    is_wanted = and_(stock_now.c.sku.in_(skus), is_there)
+    is_wanted = and_(stock_now.c.sku.in_(skus), is_there, stock_now.c.takes_holds)
     # An outer join, so that the clock is told even where nothing is in stock.
     rows = (await connection.execute(_AVAILABILITY.select_from(_clock.outerjoin(stock_now, is_wanted)))).all()
     items = tuple(Available(row.sku, row.warehouse, row.available) for row in rows if row.sku is not None)

@@ -1,6 +1,7 @@
 """Stock as PostgreSQL keeps it: a cold row for identity, a hot row for counters and their limits, a ledger."""
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -111,4 +112,5 @@ stock_now = table(
     column("backorder_limit", Integer),
     column("low_stock_at", Integer),
     column("updated_at", DateTime(timezone=True)),
+    column("takes_holds", Boolean),
 )

@@ -1,6 +1,6 @@
 """Without these, the reaper ends a hold that is still live, ends one twice, or waits for somebody who is using it."""
 
-from services.inventory.reservations import placing, store
+from services.inventory.reservations import reclaiming, store
 from services.inventory.reservations.model import OrderLine, ReservationId
 from tests.support.clock import expire
 from tests.support.database import Database
@@ -95,12 +95,12 @@ async def test_several_lines_of_several_holds_are_given_back(shop: Shop, databas
 async def test_more_dead_holds_than_one_pass_ends_do_not_keep_a_customer_out(shop: Shop, database: Database) -> None:
     await shop.warehouse("AMS")
     await shop.product("TEE")
-    await shop.stock("TEE", "AMS", placing.RECLAIM_BATCH + 1)
-    for _ in range(placing.RECLAIM_BATCH + 1):
+    await shop.stock("TEE", "AMS", reclaiming.BATCH + 1)
+    for _ in range(reclaiming.BATCH + 1):
         await shop.place(OrderLine("TEE", 1))
     await database.do("UPDATE reservations SET expires_at = clock_timestamp() - interval '1 ms'")
 
-    placed = await shop.place(OrderLine("TEE", placing.RECLAIM_BATCH + 1))
+    placed = await shop.place(OrderLine("TEE", reclaiming.BATCH + 1))
 
-    assert placed.reservation.lines[0].quantity == placing.RECLAIM_BATCH + 1
+    assert placed.reservation.lines[0].quantity == reclaiming.BATCH + 1
     await assert_invariants(database)
