@@ -1,49 +1,39 @@
-"""Something to look at: three accounts, two warehouses, a small shop. Running it again changes only passwords that were lost.
+"""Something to look at: three accounts, a shop, and what has happened in it. Running it again changes only passwords that were lost.
 
     python -m deploy.local.seed
 
-It needs the environment of the stack.
+It needs the environment of the stack. All of it goes through the commands of the business, in one transaction, so counters, ledger and
+outbox agree as they do after any other day.
 """
 
 import asyncio
+from collections import defaultdict
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deploy.local.credentials import ROLES, Credentials, load
+from deploy.local.demo_catalogue import ARCHIVED, BER, CLOSED, WAREHOUSES, articles
+from deploy.local.demo_orders import CORRECTIONS
+from deploy.local.demo_story import happen
 from deploy.local.places import PLACES
 from services.inventory.accounts import commands as accounts
 from services.inventory.accounts import store as account_store
-from services.inventory.accounts.model import AccountId, Role
+from services.inventory.accounts.model import Role
 from services.inventory.accounts.passwords import Passwords
+from services.inventory.accounts.permissions import Caller
 from services.inventory.catalog import commands as catalog
 from services.inventory.catalog import store as catalog_store
-from services.inventory.catalog.model import NewProduct, NewWarehouse
-from services.inventory.stock import commands as stock
+from services.inventory.reservations import archiving
 from services.inventory.stock import moving
-from services.inventory.stock.model import Adjustment, Entry, OnError, Reason, StockSettings
+from services.inventory.stock import store as stock_store
+from services.inventory.stock.model import Adjustment, Entry, ItemId, OnError, Reason, Transfer
 from services.runtime.database import Database
+from services.runtime.ids import new_id
 from services.runtime.preconditions import Precondition
 from services.runtime.resources import open_resources
 from services.runtime.settings import Settings, load_settings
 
-WAREHOUSES = (NewWarehouse("AMS", "Amsterdam", priority=10), NewWarehouse("BER", "Berlin", priority=20))
-
-# Sku, name, category, price in cents, units in Amsterdam and in Berlin.
-GOODS = (
-    ("BAG-CANVAS", "Canvas bag", "bags", 1_900, 80, 35),
-    ("BOTTLE-STEEL", "Steel bottle, 0.75 l", "kitchen", 2_400, 120, 60),
-    ("CAP-WOOL", "Wool cap", "clothing", 1_500, 45, 0),
-    ("LAMP", "Brass reading lamp", "home", 8_900, 1, 0),
-    ("MUG", "Holdfast mug", "kitchen", 1_200, 250, 90),
-    ("NOTEBOOK-A5", "Notebook, A5, dotted", "paper", 900, 400, 150),
-    ("PEN-BRASS", "Brass pen", "paper", 3_200, 25, 10),
-    ("POSTER-A2", "Poster, A2", "paper", 1_400, 0, 0),
-    ("SOCKS-42", "Merino socks, 42", "clothing", 1_100, 140, 70),
-    ("TEE-L", "Holdfast tee, L", "clothing", 2_200, 90, 40),
-    ("TEE-M", "Holdfast tee, M", "clothing", 2_200, 200, 60),
-    ("TEE-S", "Holdfast tee, S", "clothing", 2_200, 4, 2),
-)
-LOW_STOCK_AT = 5
+ANY_VERSION = Precondition(is_any_version=True)
 
 
 async def seed(settings: Settings, credentials: Credentials) -> None:
@@ -51,7 +41,7 @@ async def seed(settings: Settings, credentials: Credentials) -> None:
     async with open_resources(settings, application="holdfast-seed") as resources:
         with Passwords(settings) as passwords:
             await asyncio.gather(*(_account(resources.database, passwords, credentials, Role(role)) for role in ROLES))
-        await resources.database.transact(_shop, credentials.staff.email)
+        await resources.database.transact(_shop, credentials)
 
 
 async def _account(database: Database, passwords: Passwords, credentials: Credentials, role: Role) -> None:
@@ -67,28 +57,51 @@ async def _account(database: Database, passwords: Passwords, credentials: Creden
         await database.transact(accounts.create_account, email=login.email, full_name=name, role=role, password_hash=password_hash)
 
 
-async def _shop(connection: AsyncConnection, staff_email: str) -> None:
+async def _shop(connection: AsyncConnection, credentials: Credentials) -> None:
     if await catalog_store.find_warehouse(connection, WAREHOUSES[0].code) is not None:
         return
-    for warehouse in WAREHOUSES:
-        await catalog.create_warehouse(connection, warehouse)
-    for sku, name, category, price_minor, *_ in GOODS:
-        await catalog.create_product(connection, NewProduct(sku, name, category=category, price_minor=price_minor, currency="EUR"))
-    staff = await account_store.find_credentials(connection, staff_email)
-    assert staff is not None  # noqa: S101  # made above
-    await _stock_up(connection, staff[0].account_id)
+    staff = await _caller(connection, credentials.staff.email)
+    actor = str(staff.account_id)
+    await _stock_up(connection, actor)
+    await _correct(connection, actor)
+    await _close_oslo(connection, actor)
+    await happen(connection, customer=await _caller(connection, credentials.customer.email), staff=staff)
+    for sku in ARCHIVED:
+        await archiving.archive_product(connection, sku, ANY_VERSION)
 
 
-async def _stock_up(connection: AsyncConnection, staff_id: AccountId) -> None:
-    settings = StockSettings(safety_stock=0, backorder_limit=0, low_stock_at=LOW_STOCK_AT)
-    deliveries: list[Adjustment] = []
-    for sku, _, _, _, *units in GOODS:
-        for warehouse, count in zip(WAREHOUSES, units, strict=True):
-            await stock.configure_item(connection, sku, warehouse.code, settings, Precondition(must_be_absent=True))
-            deliveries += [Adjustment(sku, warehouse.code, count)] if count else []
-    await moving.adjust(
-        connection, deliveries, on_error=OnError.REJECT_ALL, entry=Entry(Reason.RECEIPT, "opening stock", actor=str(staff_id))
-    )
+async def _caller(connection: AsyncConnection, email: str) -> Caller:
+    found = await account_store.find_credentials(connection, email)
+    assert found is not None  # noqa: S101  # made above
+    return Caller(found[0].account_id, found[0].role)
+
+
+async def _stock_up(connection: AsyncConnection, actor: str) -> None:
+    warehouses = {new.code: await catalog.create_warehouse(connection, new) for new in WAREHOUSES}
+    deliveries = defaultdict[str, list[Adjustment]](list)
+    for article in articles():
+        product = await catalog.create_product(connection, article.product)
+        for code, count in article.units.items():
+            # Not configure_item, which would look up again what we have in our hands.
+            await stock_store.add_item(connection, ItemId(new_id()), product, warehouses[code], article.settings)
+            deliveries[code] += [Adjustment(product.sku, code, count)] if count else []
+    for delivered in deliveries.values():
+        await _adjust(connection, delivered, Entry(Reason.RECEIPT, "opening stock", actor))
+
+
+async def _correct(connection: AsyncConnection, actor: str) -> None:
+    for reason, reference, sku, warehouse, delta in CORRECTIONS:
+        await _adjust(connection, [Adjustment(sku, warehouse, delta)], Entry(reason, reference, actor))
+
+
+async def _adjust(connection: AsyncConnection, adjustments: list[Adjustment], entry: Entry) -> None:
+    await moving.adjust(connection, adjustments, on_error=OnError.REJECT_ALL, entry=entry)
+
+
+async def _close_oslo(connection: AsyncConnection, actor: str) -> None:
+    left = [Transfer(article.product.sku, article.units[CLOSED]) for article in articles() if CLOSED in article.units]
+    await moving.transfer(connection, CLOSED, BER, left, entry=Entry(Reason.TRANSFER_OUT, "Oslo closes", actor))
+    await archiving.archive_warehouse(connection, CLOSED, ANY_VERSION)
 
 
 if __name__ == "__main__":
