@@ -1,7 +1,7 @@
 # Every command of Holdfast by name. What a command does is written in Python, in deploy/local/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up start stop dev status logs mail token demo down-hard check lint types contracts test proof coverage format lock
+.PHONY: help setup up start stop dev status logs mail token demo seed down-hard check lint types contracts test proof coverage format lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -13,6 +13,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-in
 AS := customer
 NAME :=
 N :=
+SIZE :=
 YES :=
 
 help: ## list the targets
@@ -52,6 +53,9 @@ token: setup ## print an access token; AS=customer, staff or admin
 
 demo: setup ## walk a customer through the running stack
 	@$(STACK) demo
+
+seed: setup ## fill the running stack: SIZE=1000000 adds what is missing to a million stock items
+	@$(STACK) seed --size="$(SIZE)"
 
 down-hard: setup ## stop everything and remove its data, after asking; YES=1 does not ask
 	@$(STACK) down-hard $(if $(YES),--yes)

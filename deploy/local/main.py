@@ -4,11 +4,12 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from deploy.local import commands, demo, inspection
+from deploy.local import bulk, commands, demo, inspection
 from deploy.local.console import bad
-from deploy.local.trouble import Trouble
+from deploy.local.trouble import Misuse, Trouble
 
 UNTIL_INTERRUPTED = {"up", "dev", "logs"}  # Ctrl-C is how these end
+MISUSED = 2  # what argparse makes of words that it does not know
 INTERRUPTED = 130  # what a shell makes of SIGINT: the work was not done
 
 
@@ -17,7 +18,8 @@ def main() -> None:
     try:
         options.run(options)
     except Trouble as trouble:
-        sys.exit(f"{bad('Not done:')} {trouble}")
+        print(f"{bad('Not done:')} {trouble}", file=sys.stderr)
+        sys.exit(MISUSED if isinstance(trouble, Misuse) else 1)
     except KeyboardInterrupt:
         sys.exit(0 if options.command in UNTIL_INTERRUPTED else INTERRUPTED)
 
@@ -41,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     command("mail", lambda options: inspection.mail(options.number)).add_argument("--number", type=int)
     command("token", lambda options: inspection.token(options.role)).add_argument("role")
     command("demo", lambda _: demo.run())
+    command("seed", lambda options: bulk.run(options.size)).add_argument("--size", required=True)
     return parser
 
 
