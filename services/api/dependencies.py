@@ -137,26 +137,30 @@ async def _keyed(
 Keyed = Annotated[KeyedRequest, Depends(_keyed)]
 
 
-PreconditionHeader = Annotated[str | None, Header(max_length=1_000)]
+PRECONDITION_LENGTH_MAX = 1_000  # a few dozen ETags; nobody has more copies of one thing
+IfMatch = Annotated[str | None, Header(alias="If-Match", max_length=PRECONDITION_LENGTH_MAX, description="The ETag that you have read")]
+IfNoneMatch = Annotated[
+    str | None, Header(alias="If-None-Match", max_length=PRECONDITION_LENGTH_MAX, description="An ETag that you have, or `*`")
+]
 
 
-async def _precondition(if_match: PreconditionHeader = None, if_none_match: PreconditionHeader = None) -> Precondition:
+async def _precondition(if_match: IfMatch = None, if_none_match: IfNoneMatch = None) -> Precondition:
     if if_match is None and if_none_match is None:
         raise PreconditionMissing
     return Precondition(must_be_absent=if_none_match == "*") if if_match is None else _matching(if_match)
 
 
-async def _optional_precondition(if_match: PreconditionHeader = None) -> Precondition | None:
+async def _optional_precondition(if_match: IfMatch = None) -> Precondition | None:
     return None if if_match is None else _matching(if_match)
 
 
-async def _if_match(if_match: PreconditionHeader = None) -> Precondition:
+async def _if_match(if_match: IfMatch = None) -> Precondition:
     if if_match is None:
         raise PreconditionMissing
     return _matching(if_match)
 
 
-async def _seen(if_none_match: PreconditionHeader = None) -> Seen:
+async def _seen(if_none_match: IfNoneMatch = None) -> Seen:
     return Seen(frozenset(_ETAG.findall(if_none_match or "")), is_any=if_none_match == "*")
 
 

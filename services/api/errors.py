@@ -70,7 +70,7 @@ class IdempotencyKeyInvalid(Malformed):
         super().__init__(f"the header {KEY_HEADER} has 1 to {KEY_LENGTH_MAX} printable ASCII characters")
 
 
-# What the framework refuses before any of our code runs.
+# What the framework refuses before any of our code runs: code, title, detail.
 _OF_THE_FRAMEWORK: Mapping[int, tuple[str, str, str]] = {
     400: (MalformedJson.code, MalformedJson.title, "the body cannot be read"),
     404: (NotFound.code, NotFound.title, "there is nothing at this path; /openapi.json lists what there is"),
@@ -111,6 +111,24 @@ def problem(
     return Response(orjson.dumps(body), status_code=status, media_type=MEDIA_TYPE)
 
 
+def answer_to(refusal: Refusal, *, instance: str) -> Response:
+    """A refusal as HTTP, the headers that belong to it included."""
+    answer = problem(
+        int(status_of(type(refusal))),
+        code=refusal.code,
+        title=refusal.title,
+        detail=refusal.detail,
+        instance=instance,
+        is_retryable=refusal.retryable,
+        faults=refusal.faults,
+    )
+    if isinstance(refusal, Unauthenticated):
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    if refusal.retry_after_seconds is not None:
+        answer.headers["Retry-After"] = str(refusal.retry_after_seconds)
+    return answer
+
+
 def internal_error(instance: str) -> Response:
     """Says nothing: whoever caused it learns no more than the id under which we find it in the logs."""
     detail = "something went wrong on our side; the request_id helps us to find it"
@@ -122,23 +140,16 @@ def body_too_large(scope: Scope) -> Response:
     return _of_framework(Request(scope), 413)
 
 
+def answer_of_framework(status: int, *, instance: str) -> Response:
+    """What the framework refuses, in our shape."""
+    code, title, detail = _framework_words(status)
+    return problem(status, code=code, title=title, detail=detail, instance=instance)
+
+
 async def _on_refusal(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refusal)  # noqa: S101  # Starlette's type for a handler is wider than its promise
-    answer = problem(
-        int(status_of(type(refusal))),
-        code=refusal.code,
-        title=refusal.title,
-        detail=refusal.detail,
-        instance=request.url.path,
-        is_retryable=refusal.retryable,
-        faults=refusal.faults,
-    )
     request.scope["refused_with"] = refusal.code
-    if isinstance(refusal, Unauthenticated):
-        answer.headers["WWW-Authenticate"] = "Bearer"
-    if refusal.retry_after_seconds is not None:
-        answer.headers["Retry-After"] = str(refusal.retry_after_seconds)
-    return answer
+    return answer_to(refusal, instance=request.url.path)
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
@@ -163,9 +174,12 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 
 
 def _of_framework(request: Request, status: int) -> Response:
-    code, title, detail = _OF_THE_FRAMEWORK.get(status, ("http_error", HTTPStatus(status).phrase, HTTPStatus(status).description))
-    request.scope["refused_with"] = code
-    return problem(status, code=code, title=title, detail=detail, instance=request.url.path)
+    request.scope["refused_with"] = _framework_words(status)[0]
+    return answer_of_framework(status, instance=request.url.path)
+
+
+def _framework_words(status: int) -> tuple[str, str, str]:
+    return _OF_THE_FRAMEWORK.get(status) or ("http_error", HTTPStatus(status).phrase, HTTPStatus(status).description)
 
 
 def _is_json(request: Request) -> bool:

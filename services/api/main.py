@@ -10,6 +10,7 @@ from fastapi.routing import iter_route_contexts
 from services.api import errors
 from services.api.dependencies import Assembled
 from services.api.docs import pages
+from services.api.document import ABOUT, Documented
 from services.api.middleware import EveryRequest
 from services.api.routes import (
     admin,
@@ -49,11 +50,6 @@ _ROUTERS = (
     admin.router,
 )
 
-DESCRIPTION = """
-Products lie in warehouses; customers hold units for minutes, then confirm or cancel. The database forbids selling a unit
-twice. Sign in with **Authorize**; every POST that moves stock takes an `Idempotency-Key` of your own.
-"""
-
 
 def create_app(settings: Settings) -> FastAPI:
     """The app that every process serves and every test calls. Opens nothing before it is started."""
@@ -65,10 +61,8 @@ def create_app(settings: Settings) -> FastAPI:
                 app.state.assembled = Assembled(resources, passwords, Tokens(settings), Cursors(settings))
                 yield
 
-    app = FastAPI(
-        title="Holdfast",
-        version="1",
-        description=DESCRIPTION,
+    app = Documented(
+        **ABOUT,
         lifespan=lifespan,
         docs_url=None,  # services/api/docs serves them without the internet
         redoc_url=None,

@@ -33,13 +33,16 @@ ExternalRef = Annotated[Text, StringConstraints(min_length=1, max_length=EXTERNA
 
 
 class LineIn(In):
-    sku: Annotated[Code, Field(examples=["TEE-M"])]
-    quantity: Annotated[int, Field(strict=True, ge=1, le=QUANTITY_MAX, examples=[2])]
+    sku: Code
+    quantity: Annotated[int, Field(strict=True, ge=1, le=QUANTITY_MAX)]
     warehouse: Annotated[Code | None, Field(examples=["AMS"])] = None
 
 
+_LINES = [{"sku": "TEE-M", "quantity": 2, "warehouse": "AMS"}, {"sku": "MUG", "quantity": 1}]
+
+
 class LinesIn(In):
-    lines: Annotated[list[LineIn], Field(min_length=1, max_length=LINES_MAX)]
+    lines: Annotated[list[LineIn], Field(min_length=1, max_length=LINES_MAX, examples=[_LINES])]
     strategy: Annotated[Strategy, Field(description="How a line without a warehouse finds one")] = Strategy.PRIORITY
 
     def order(self, quota: Quota | None) -> Order:
@@ -48,8 +51,10 @@ class LinesIn(In):
 
 
 class CartIn(LinesIn):
-    ttl_seconds: Annotated[int, Field(strict=True, ge=1, le=HOLD_SECONDS_MAX)] = HOLD_SECONDS_DEFAULT
-    metadata: Annotated[dict[str, JsonValue], AfterValidator(small_json(METADATA_BYTES_MAX))] = Field(default_factory=dict)
+    ttl_seconds: Annotated[int, Field(strict=True, ge=1, le=HOLD_SECONDS_MAX, examples=[HOLD_SECONDS_DEFAULT])] = HOLD_SECONDS_DEFAULT
+    metadata: Annotated[dict[str, JsonValue], AfterValidator(small_json(METADATA_BYTES_MAX)), Field(examples=[{"channel": "web"}])] = Field(
+        default_factory=dict
+    )
 
     def order(self, quota: Quota | None) -> Order:
         return replace(super().order(quota), hold_seconds=self.ttl_seconds, metadata=self.metadata)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Generic, Self, TypeVar
 from urllib.parse import unquote
 
+from fastapi import Path
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -97,13 +98,14 @@ def _refuse_unwritable(value: JsonValue, *, levels: int) -> None:
 
 
 Text = Annotated[str, StringConstraints(strict=True), AfterValidator(storable)]
+_VISIBLE, _INSIDE = r"[^\s\u0000-\u001f\u007f-\u009f]", r"[^\u0000-\u001f\u007f-\u009f]"
 # A sku or a warehouse's code.
 Code = Annotated[
     str,
     StringConstraints(strict=True),
     AfterValidator(storable),
     AfterValidator(normalise_code),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": CODE_LENGTH_MAX}),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": CODE_LENGTH_MAX, "pattern": f"^{_VISIBLE}({_INSIDE}*{_VISIBLE})?$"}),
 ]
 
 
@@ -115,6 +117,8 @@ def _as_normalised(text: str) -> str:
 PathText = Annotated[str, AfterValidator(unquote), AfterValidator(storable)]
 # The id, sku or code in a path.
 PathKey = Annotated[PathText, AfterValidator(_as_normalised)]
+ProductKey = Annotated[PathKey, Path(description="Its id or sku", examples=["TEE-M"])]
+WarehouseKey = Annotated[PathKey, Path(description="Its id or code", examples=["AMS"])]
 
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)

@@ -5,9 +5,10 @@ from typing import Literal
 from fastapi import APIRouter, Response
 
 from services.api.dependencies import OPEN_TO_ALL, CurrentDatabase
+from services.api.openapi import answers, only_refusals
 from services.api.routing import StrictRoute
 from services.api.wire import Out
-from services.runtime.errors import Unavailable
+from services.runtime.errors import Invalid, Unavailable
 from services.runtime.readiness import find_fault
 
 router = APIRouter(tags=["health"], route_class=StrictRoute, dependencies=[OPEN_TO_ALL])
@@ -22,14 +23,14 @@ class ReadyOut(Out):
     database: str
 
 
-@router.get("/livez", summary="Does the process answer?")
-async def live() -> LiveOut:
+@router.get("/livez", summary="Does the process answer?", responses=only_refusals(Invalid))
+async def read_liveness() -> LiveOut:
     """Asks nothing of the database: restarting the API would not bring that back."""
     return LiveOut(status="live")
 
 
-@router.get("/readyz", summary="Can it serve?", responses={503: {"model": ReadyOut}})
-async def ready(database: CurrentDatabase, response: Response) -> ReadyOut:
+@router.get("/readyz", summary="Can it serve?", responses=only_refusals(Invalid) | answers(503, model=ReadyOut))
+async def read_readiness(database: CurrentDatabase, response: Response) -> ReadyOut:
     """The database answers, its schema is ours, and our time limits are in force."""
     try:
         fault = await database.autocommit(find_fault)

@@ -56,23 +56,23 @@ def _not_zero(delta: int) -> int:
 
 
 class AdjustmentIn(In):
-    sku: Annotated[Code, Field(examples=["TEE-M"])]
-    warehouse: Annotated[Code, Field(examples=["AMS"])]
-    delta: Annotated[int, Field(strict=True, ge=-ON_HAND_MAX, le=ON_HAND_MAX, examples=[12]), AfterValidator(_not_zero)]
+    sku: Code
+    warehouse: Code
+    delta: Annotated[int, Field(strict=True, ge=-ON_HAND_MAX, le=ON_HAND_MAX), AfterValidator(_not_zero)]
 
 
 class AdjustmentsIn(In):
     reason: Literal[Reason.RECEIPT, Reason.ADJUSTMENT, Reason.RETURN, Reason.DAMAGE]
-    reference: Reference | None = None
+    reference: Annotated[Reference | None, Field(examples=["delivery 4711"])] = None
     on_error: Annotated[OnError, Field(description="What becomes of the rest when an item is impossible")] = OnError.REJECT_ALL
     items: Annotated[list[AdjustmentIn], Field(min_length=1, max_length=ADJUSTMENTS_MAX)]
 
 
 class CountIn(In):
-    sku: Annotated[Code, Field(examples=["TEE-M"])]
-    warehouse: Annotated[Code, Field(examples=["AMS"])]
-    counted: OnHand
-    expected_on_hand: OnHand
+    sku: Annotated[Code, Field(examples=["MUG"])]
+    warehouse: Annotated[Code, Field(examples=["BER"])]
+    counted: Annotated[OnHand, Field(examples=[90])]
+    expected_on_hand: Annotated[OnHand, Field(examples=[90])]
 
 
 class CountsIn(In):
@@ -81,7 +81,7 @@ class CountsIn(In):
 
 
 class TransferIn(In):
-    sku: Annotated[Code, Field(examples=["TEE-M"])]
+    sku: Code
     quantity: Annotated[int, Field(strict=True, ge=1, le=QUANTITY_MAX, examples=[5])]
 
 
@@ -118,7 +118,7 @@ class NotMovedOut(Out):
     delta: int
     on_hand: Annotated[int | None, Field(exclude_if=is_none, description="Where it is stocked")] = None
     promised: Annotated[int | None, Field(exclude_if=is_none, description="Where that is the reason")] = None
-    code: str
+    code: Annotated[str, Field(examples=["insufficient_on_hand"])]
 
 
 class AdjustmentsOut(MovementsOut):

@@ -3,14 +3,14 @@
 from datetime import datetime
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Depends, Query, Response
-from pydantic import Field, StringConstraints, TypeAdapter, model_validator
+from fastapi import APIRouter, Depends, Path, Query, Response
+from pydantic import Field, RootModel, StringConstraints, TypeAdapter, model_validator
 
 from services.api.dependencies import AlreadySeen, CurrentDatabase, CurrentVersion, requires
-from services.api.openapi import NOT_MODIFIED, merge_patch, refusals, with_body
+from services.api.openapi import NOT_MODIFIED, answers, merge_patch, refusals, with_body
 from services.api.paging import Consistency, RequestedPage
 from services.api.routing import NamedByCaller, StrictRoute
-from services.api.wire import Code, In, Instant, Out, PageOut, PathKey, Text
+from services.api.wire import Code, In, Instant, Out, PageOut, ProductKey, Text
 from services.inventory.accounts.errors import PermissionMissing
 from services.inventory.accounts.permissions import Permission
 from services.inventory.catalog import commands, listing, store
@@ -50,7 +50,9 @@ AttributeName = Annotated[Text, StringConstraints(min_length=1, max_length=100)]
 AttributeText = Annotated[Text, StringConstraints(max_length=500)]
 AttributeValue = AttributeText | Annotated[int, Field(strict=True, ge=-(2**53), le=2**53)] | bool
 Price = Annotated[int, Field(strict=True, ge=0, le=PRICE_MINOR_MAX, description="Cents, pence: the smallest unit")]
-Currency = Annotated[Text, StringConstraints(pattern=r"^[A-Z]{3}$"), Field(description="ISO 4217", examples=["EUR"])]
+Currency = Annotated[Text, StringConstraints(pattern=r"^[A-Z]{3}$"), Field(description="ISO 4217")]
+# Not the product of the other examples, which would be of no use afterwards.
+ArchivedKey = Annotated[ProductKey, Path(description="Its id or sku; the example is what *Add a product* makes", examples=["LAMP-BRASS"])]
 PriceLimit = Annotated[int | None, Query(ge=0, le=PRICE_MINOR_MAX)]
 Attributes = Annotated[
     dict[str, str],
@@ -60,7 +62,9 @@ Attributes = Annotated[
 ATTRIBUTES_PARAMETER = {
     "name": "attributes",
     "in": "query",
+    "required": False,
     "description": "`attributes.colour=red`: products whose attribute has this value, as text, number or truth",
+    "example": {},  # without it the docs page asks for attributes that nothing has
     "style": "form",
     "explode": True,
     "schema": {"type": "object", "propertyNames": {"pattern": r"^attributes\..{1,100}$"}, "additionalProperties": {"type": "string"}},
@@ -70,11 +74,13 @@ ATTRIBUTES_PARAMETER = {
 class ProductIn(In):
     sku: Annotated[Code, Field(examples=["LAMP-BRASS"])]
     name: Annotated[Name, Field(examples=["Brass reading lamp"])]
-    description: Description | None = None
-    category: Category | None = None
-    attributes: Annotated[dict[AttributeName, AttributeValue], Field(max_length=ATTRIBUTES_MAX)] = Field(default_factory=dict)
-    price_minor: Price | None = None
-    currency: Currency | None = None
+    description: Annotated[Description | None, Field(examples=["With a dimmer"])] = None
+    category: Annotated[Category | None, Field(examples=["home"])] = None
+    attributes: Annotated[dict[AttributeName, AttributeValue], Field(max_length=ATTRIBUTES_MAX, examples=[{"colour": "brass"}])] = Field(
+        default_factory=dict
+    )
+    price_minor: Annotated[Price | None, Field(examples=[8_900])] = None
+    currency: Annotated[Currency | None, Field(examples=["EUR"])] = None
 
     @model_validator(mode="after")
     def _price_has_currency(self) -> Self:
@@ -86,13 +92,17 @@ class ProductIn(In):
         return NewProduct(**self.model_dump())
 
 
+class AttributeChanges(RootModel[Annotated[dict[AttributeName, AttributeValue | None], Field(max_length=2 * ATTRIBUTES_MAX)]]):
+    """Attribute by attribute; null removes one."""
+
+
 class ProductPatchIn(In):
     """A merge-patch: what is absent stays, null removes. The sku cannot be changed."""
 
-    name: Annotated[Name, Field(examples=["Brass reading lamp, 40 cm"])] = ""
+    name: Annotated[Name, Field(examples=["Holdfast tee, M, organic"])] = ""
     description: Description | None = None
     category: Category | None = None
-    attributes: Annotated[dict[AttributeName, AttributeValue | None], Field(max_length=2 * ATTRIBUTES_MAX)] | None = None
+    attributes: AttributeChanges | None = None
     price_minor: Price | None = None
     currency: Currency | None = None
 
@@ -120,7 +130,13 @@ class ProductPageOut(PageOut[ProductOut]):
     pass
 
 
-@router.post("", status_code=201, summary="Add a product", dependencies=WRITE, responses=with_body(PermissionMissing, SkuTaken))
+@router.post(
+    "",
+    status_code=201,
+    summary="Add a product",
+    dependencies=WRITE,
+    responses=with_body(PermissionMissing, SkuTaken) | answers(201, "ETag", "Location"),
+)
 async def create_product(body: ProductIn, database: CurrentDatabase, response: Response) -> ProductOut:
     product = await database.transact(commands.create_product, body.facts())
     response.headers["Location"] = f"/v1/products/{product.product_id}"
@@ -163,10 +179,10 @@ async def list_products(
     summary="Read a product by id or sku",
     dependencies=READ,
     response_model=ProductOut,
-    responses=refusals(ProductNotFound) | NOT_MODIFIED,
+    responses=refusals(ProductNotFound) | NOT_MODIFIED | answers(200, "ETag"),
 )
 async def read_product(
-    key: PathKey,
+    key: ProductKey,
     seen: AlreadySeen,
     database: CurrentDatabase,
     response: Response,
@@ -186,11 +202,12 @@ async def read_product(
     "/{key}",
     summary="Change a product",
     dependencies=WRITE,
-    responses=with_body(PermissionMissing, ProductNotFound, EtagMismatch, PreconditionMissing, PriceWithoutCurrency, TooManyAttributes),
+    responses=with_body(PermissionMissing, ProductNotFound, EtagMismatch, PreconditionMissing, PriceWithoutCurrency, TooManyAttributes)
+    | answers(200, "ETag"),
     openapi_extra=merge_patch(ProductPatchIn),
 )
 async def change_product(
-    key: PathKey, body: ProductPatchIn, precondition: CurrentVersion, database: CurrentDatabase, response: Response
+    key: ProductKey, body: ProductPatchIn, precondition: CurrentVersion, database: CurrentDatabase, response: Response
 ) -> ProductOut:
     """What is absent stays, null removes; attributes are merged one by one. What changes nothing leaves the ETag as it is."""
     product = await database.transact(commands.change_product, key, body.patch(), precondition)
@@ -205,6 +222,6 @@ async def change_product(
     dependencies=WRITE,
     responses=refusals(PermissionMissing, ProductNotFound, EtagMismatch, PreconditionMissing, HasOpenReservations),
 )
-async def archive_product(key: PathKey, precondition: CurrentVersion, database: CurrentDatabase) -> None:
+async def archive_product(key: ArchivedKey, precondition: CurrentVersion, database: CurrentDatabase) -> None:
     """It still reads by id and sku, leaves the lists, and takes no new orders. Archiving it again changes nothing."""
     await database.transact(archiving.archive_product, key, precondition)

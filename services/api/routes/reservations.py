@@ -7,7 +7,7 @@ from pydantic import StringConstraints
 
 from services.api.dependencies import CurrentDatabase, Keyed, OptionalPrecondition, assembled, requires
 from services.api.once import mark_replay
-from services.api.openapi import OF_KEYED_REQUESTS, refusals, with_body
+from services.api.openapi import OF_KEYED_REQUESTS, answers, refusals, with_body
 from services.api.representations import CartIn, LinesIn, OrderIn, ReservationOut, quota_of, with_etag
 from services.api.routing import StrictRoute
 from services.api.wire import PathText
@@ -36,7 +36,12 @@ OF_PLACING = (PermissionMissing, InsufficientStock, HoldLimitExceeded, UnknownSk
 OF_REPLACING = (*OF_PLACING, ReservationExpired, IllegalTransition, EtagMismatch)
 
 
-@router.post("", status_code=201, summary="Hold stock", responses=with_body(*OF_PLACING, DuplicateReference, *OF_KEYED_REQUESTS))
+@router.post(
+    "",
+    status_code=201,
+    summary="Hold stock",
+    responses=with_body(*OF_PLACING, DuplicateReference, *OF_KEYED_REQUESTS) | answers(201, "ETag", "Location"),
+)
 async def place_reservation(
     body: OrderIn, caller: Owner, keyed: Keyed, *, request: Request, database: CurrentDatabase, response: Response
 ) -> ReservationOut:
@@ -52,7 +57,7 @@ async def place_reservation(
 @router.put(
     "/by-ref/{external_ref}",
     summary="Make or change the reservation with a reference",
-    responses=with_body(*OF_REPLACING) | {201: {"model": ReservationOut, "description": "Made"}},
+    responses=with_body(*OF_REPLACING) | answers(200, "ETag") | answers(201, "ETag", "Location", model=ReservationOut),
 )
 async def put_cart(
     external_ref: PathRef, body: CartIn, caller: Owner, *, request: Request, database: CurrentDatabase, response: Response
@@ -67,8 +72,13 @@ async def put_cart(
     return with_etag(answer, response)
 
 
-@router.get("/{reservation_id}", summary="Read a reservation", responses=refusals(PermissionMissing, ReservationNotFound))
+@router.get(
+    "/{reservation_id}",
+    summary="Read a reservation",
+    responses=refusals(PermissionMissing, ReservationNotFound) | answers(200, "ETag"),
+)
 async def read_reservation(reservation_id: ReservationId, caller: Owner, database: CurrentDatabase, response: Response) -> ReservationOut:
+    """Your own; for the staff anybody's."""
     reservation = await database.autocommit(commands.find, reservation_id, caller)
     return with_etag(ReservationOut.of_reservation(reservation, caller), response)
 
@@ -76,7 +86,7 @@ async def read_reservation(reservation_id: ReservationId, caller: Owner, databas
 @router.put(
     "/{reservation_id}/lines",
     summary="Replace the lines of a held reservation",
-    responses=with_body(*OF_REPLACING, ReservationNotFound),
+    responses=with_body(*OF_REPLACING, ReservationNotFound) | answers(200, "ETag"),
 )
 async def replace_lines(
     reservation_id: ReservationId,

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from services.api.dependencies import CurrentDatabase, RequiredPrecondition, requires
-from services.api.openapi import refusals, with_body
+from services.api.openapi import answers, refusals, with_body
 from services.api.paging import Consistency
 from services.api.routing import StrictRoute
-from services.api.wire import Code, In, Out, PathKey
+from services.api.wire import Code, In, Out, ProductKey, WarehouseKey
 from services.inventory.accounts.errors import PermissionMissing
 from services.inventory.accounts.permissions import Permission
 from services.inventory.catalog.errors import ProductNotFound, WarehouseNotFound
@@ -36,9 +36,9 @@ Units = Annotated[int, Field(strict=True, ge=0, le=ON_HAND_MAX)]
 
 
 class SettingsIn(In):
-    safety_stock: Annotated[Units, Field(description="Units kept back from new reservations")] = 0
+    safety_stock: Annotated[Units, Field(description="Units kept back from new reservations", examples=[2])] = 0
     backorder_limit: Annotated[Units, Field(description="How far promises may exceed what is on hand")] = 0
-    low_stock_at: Annotated[Units, Field(description="Available units at which the staff hear of it; 0 is never")] = 0
+    low_stock_at: Annotated[Units, Field(description="Available units at which the staff hear of it; 0 is never", examples=[5])] = 0
 
 
 class SettingsOut(Out):
@@ -78,12 +78,13 @@ class AvailabilitiesOut(Out):
     "/products/{key}/stock/{warehouse}",
     summary="Create a stock item or change its settings",
     responses=with_body(PermissionMissing, ProductNotFound, WarehouseNotFound, EtagMismatch, PreconditionMissing, LimitBelowReserved)
-    | {201: {"model": SettingsOut, "description": "Created"}},
+    | answers(200, "ETag")
+    | answers(201, "ETag", model=SettingsOut),
     dependencies=[requires(Permission.STOCK_CONFIGURE)],
 )
 async def configure_stock(
-    key: PathKey,
-    warehouse: PathKey,
+    key: ProductKey,
+    warehouse: WarehouseKey,
     body: SettingsIn,
     precondition: RequiredPrecondition,
     *,
@@ -103,10 +104,10 @@ async def configure_stock(
 @router.get(
     "/products/{key}/stock/{warehouse}",
     summary="Read the settings of a stock item",
-    responses=refusals(PermissionMissing, ProductNotFound, WarehouseNotFound, StockItemNotFound),
+    responses=refusals(PermissionMissing, ProductNotFound, WarehouseNotFound, StockItemNotFound) | answers(200, "ETag"),
     dependencies=[requires(Permission.STOCK_READ)],
 )
-async def read_stock_settings(key: PathKey, warehouse: PathKey, database: CurrentDatabase, response: Response) -> SettingsOut:
+async def read_stock_settings(key: ProductKey, warehouse: WarehouseKey, database: CurrentDatabase, response: Response) -> SettingsOut:
     item = await database.autocommit(commands.find_item, key, warehouse)
     response.headers["ETag"] = f'"{item.version}"'
     return SettingsOut.of_item(item)
@@ -120,7 +121,7 @@ async def read_stock_settings(key: PathKey, warehouse: PathKey, database: Curren
 )
 async def read_availability(
     database: CurrentDatabase,
-    sku: Annotated[list[Code], Query(min_length=1, max_length=AVAILABILITY_SKUS_MAX)],
+    sku: Annotated[list[Code], Query(min_length=1, max_length=AVAILABILITY_SKUS_MAX, examples=[["TEE-M", "MUG"]])],
     warehouse: Code | None = None,
     consistency: Consistency = None,  # noqa: ARG001  # nothing is cached yet
 ) -> AvailabilitiesOut:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.api.dependencies import CurrentDatabase, Keyed, KeyedRequest, OptionalPrecondition, requires
 from services.api.once import once
-from services.api.openapi import OF_KEYED_REQUESTS, Responses, with_body
+from services.api.openapi import OF_KEYED_REQUESTS, Responses, answers, with_body
 from services.api.representations import ReservationOut, with_etag
 from services.api.routing import StrictRoute
 from services.api.wire import Code, In, Text
@@ -49,8 +49,11 @@ def _not_ours(reason: str) -> str:
     return reason
 
 
+CancellationReason = Annotated[Text, StringConstraints(min_length=1, max_length=REASON_LENGTH_MAX), AfterValidator(_not_ours)]
+
+
 class CancellationIn(In):
-    reason: Annotated[Text, StringConstraints(min_length=1, max_length=REASON_LENGTH_MAX), AfterValidator(_not_ours)] | None = None
+    reason: Annotated[CancellationReason | None, Field(examples=["changed my mind"])] = None
 
 
 class ExtensionIn(In):
@@ -100,10 +103,9 @@ class Transitions:
 Requested = Annotated[Transitions, Depends()]
 
 
-def _responses(*classes: type[Refusal]) -> Responses:
-    return with_body(
-        PermissionMissing, ReservationNotFound, ReservationExpired, IllegalTransition, EtagMismatch, *classes, *OF_KEYED_REQUESTS
-    )
+def _responses(*classes: type[Refusal], success: int = 200) -> Responses:
+    refused = (PermissionMissing, ReservationNotFound, ReservationExpired, IllegalTransition, EtagMismatch, *classes)
+    return with_body(*refused, *OF_KEYED_REQUESTS) | answers(success, "ETag")
 
 
 @router.post("/confirm", summary="Confirm a held reservation", responses=_responses())
@@ -128,7 +130,7 @@ async def extend_reservation(body: ExtensionIn, caller: Owner, transitions: Requ
     "/fulfilments",
     status_code=201,
     summary="Ship units of a confirmed reservation",
-    responses=_responses(ExceedsOpenQuantity, InsufficientOnHand),
+    responses=_responses(ExceedsOpenQuantity, InsufficientOnHand, success=201),
 )
 async def fulfil_reservation(
     caller: Annotated[Caller, requires(Permission.RESERVATIONS_FULFIL)], transitions: Requested, body: FulfilmentIn | None = None

@@ -3,14 +3,14 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field, StringConstraints
 
 from services.api.dependencies import AlreadySeen, CurrentDatabase, CurrentVersion, requires
-from services.api.openapi import NOT_MODIFIED, merge_patch, refusals, with_body
+from services.api.openapi import NOT_MODIFIED, answers, merge_patch, refusals, with_body
 from services.api.paging import Consistency, RequestedPage
 from services.api.routing import StrictRoute
-from services.api.wire import Code, In, Out, PageOut, PathKey, Text
+from services.api.wire import Code, In, Out, PageOut, Text, WarehouseKey
 from services.inventory.accounts.errors import PermissionMissing
 from services.inventory.accounts.permissions import Permission
 from services.inventory.catalog import commands, listing, store
@@ -36,11 +36,13 @@ WRITE = [requires(Permission.CATALOG_WRITE)]
 
 Name = Annotated[Text, StringConstraints(min_length=1, max_length=NAME_LENGTH_MAX)]
 Priority = Annotated[int, Field(strict=True, ge=0, le=PRIORITY_MAX, description="The lower, the sooner it is chosen")]
+# Not the warehouse of the other examples, which would be of no use afterwards.
+ArchivedKey = Annotated[WarehouseKey, Path(description="Its id or code; the example is what *Add a warehouse* makes", examples=["ATTIC"])]
 
 
 class WarehouseIn(In):
-    code: Annotated[Code, Field(examples=["AMS"])]
-    name: Annotated[Name, Field(examples=["Amsterdam"])]
+    code: Annotated[Code, Field(examples=["ATTIC"])]
+    name: Annotated[Name, Field(examples=["The attic"])]
     priority: Priority = PRIORITY_DEFAULT
 
 
@@ -58,7 +60,7 @@ class WarehousePatchIn(In):
 class WarehouseOut(Out):
     id: Annotated[WarehouseId, Field(validation_alias="warehouse_id")]
     code: str
-    name: str
+    name: Annotated[str, Field(examples=["Amsterdam"])]
     priority: int
     status: Status
     created_at: datetime
@@ -70,7 +72,13 @@ class WarehousePageOut(PageOut[WarehouseOut]):
     pass
 
 
-@router.post("", status_code=201, summary="Add a warehouse", dependencies=WRITE, responses=with_body(PermissionMissing, CodeTaken))
+@router.post(
+    "",
+    status_code=201,
+    summary="Add a warehouse",
+    dependencies=WRITE,
+    responses=with_body(PermissionMissing, CodeTaken) | answers(201, "ETag", "Location"),
+)
 async def create_warehouse(body: WarehouseIn, database: CurrentDatabase, response: Response) -> WarehouseOut:
     warehouse = await database.transact(commands.create_warehouse, NewWarehouse(body.code, body.name, body.priority))
     response.headers["Location"] = f"/v1/warehouses/{warehouse.warehouse_id}"
@@ -97,10 +105,10 @@ async def list_warehouses(
     summary="Read a warehouse by id or code",
     dependencies=READ,
     response_model=WarehouseOut,
-    responses=refusals(WarehouseNotFound) | NOT_MODIFIED,
+    responses=refusals(WarehouseNotFound) | NOT_MODIFIED | answers(200, "ETag"),
 )
 async def read_warehouse(
-    key: PathKey,
+    key: WarehouseKey,
     seen: AlreadySeen,
     database: CurrentDatabase,
     response: Response,
@@ -120,11 +128,11 @@ async def read_warehouse(
     "/{key}",
     summary="Change a warehouse",
     dependencies=WRITE,
-    responses=with_body(PermissionMissing, WarehouseNotFound, EtagMismatch, PreconditionMissing),
+    responses=with_body(PermissionMissing, WarehouseNotFound, EtagMismatch, PreconditionMissing) | answers(200, "ETag"),
     openapi_extra=merge_patch(WarehousePatchIn),
 )
 async def change_warehouse(
-    key: PathKey, body: WarehousePatchIn, precondition: CurrentVersion, database: CurrentDatabase, response: Response
+    key: WarehouseKey, body: WarehousePatchIn, precondition: CurrentVersion, database: CurrentDatabase, response: Response
 ) -> WarehouseOut:
     """What is absent stays. What changes nothing leaves the ETag as it is."""
     warehouse = await database.transact(commands.change_warehouse, key, body.patch(), precondition)
@@ -139,6 +147,6 @@ async def change_warehouse(
     dependencies=WRITE,
     responses=refusals(PermissionMissing, WarehouseNotFound, EtagMismatch, PreconditionMissing, HasOpenReservations),
 )
-async def archive_warehouse(key: PathKey, precondition: CurrentVersion, database: CurrentDatabase) -> None:
+async def archive_warehouse(key: ArchivedKey, precondition: CurrentVersion, database: CurrentDatabase) -> None:
     """It still reads by id and code, leaves the lists, and takes no new orders. Archiving it again changes nothing."""
     await database.transact(archiving.archive_warehouse, key, precondition)
