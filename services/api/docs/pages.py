@@ -10,7 +10,7 @@ from services.api.dependencies import OPEN_TO_ALL
 
 router = APIRouter(dependencies=[OPEN_TO_ALL], include_in_schema=False)
 
-_ASSETS = Path(__file__).parent / "assets"
+ASSETS = Path(__file__).parent / "assets"
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -20,9 +20,9 @@ _A_DAY = "public, max-age=86400"
 
 @router.get("/docs")
 async def docs() -> FileResponse:
-    return FileResponse(_ASSETS / "docs.html", headers={"Content-Security-Policy": _POLICY})
+    return FileResponse(ASSETS / "docs.html", headers={"Content-Security-Policy": _POLICY})
 
 
 @router.get("/docs/assets/{name}")
 async def asset(name: Literal["swagger-ui.css", "swagger-ui-bundle.js", "start.js"]) -> FileResponse:
-    return FileResponse(_ASSETS / name, headers={"Cache-Control": _A_DAY})
+    return FileResponse(ASSETS / name, headers={"Cache-Control": _A_DAY})
