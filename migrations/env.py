@@ -28,14 +28,14 @@ LOCK_KEY = 0x401DFA57  # any number that no one else uses
 LOCK_POLL_SECONDS = 0.2
 LOCK_WAIT_SECONDS_MAX = 300
 # A statement that waits for a table lock makes everybody queue behind it; two seconds is what readers can bear.
-SET_TIMEOUTS = "SET lock_timeout = '2s'; SET statement_timeout = 0"
+SET_TIMEOUTS = ("SET lock_timeout = '2s'", "SET statement_timeout = 0")
 
 
 async def migrate() -> None:
     url = load_settings().direct_url
     engine = create_async_engine(url, poolclass=NullPool)
     async with _alone(engine), engine.connect() as connection:
-        for statement in SET_TIMEOUTS.split(";"):
+        for statement in SET_TIMEOUTS:
             await connection.execute(text(statement))
         await connection.commit()
         await connection.run_sync(_run)
@@ -62,9 +62,21 @@ async def _poll_lock(session: AsyncConnection) -> None:
         await asyncio.sleep(LOCK_POLL_SECONDS)
 
 
-if context.is_offline_mode():
-    context.configure(dialect_name="postgresql", target_metadata=metadata, literal_binds=True)
+def _print() -> None:
+    """Write the SQL of the migrations for psql, for those who let a person or a linter read it first."""
+    context.configure(
+        dialect_name="postgresql",
+        dialect_opts={"paramstyle": "named"},  # any other would double each percent sign
+        literal_binds=True,
+        transaction_per_migration=True,
+    )
+    for statement in SET_TIMEOUTS:
+        context.execute(statement)
     with context.begin_transaction():
         context.run_migrations()
+
+
+if context.is_offline_mode():
+    _print()
 else:
     asyncio.run(migrate())

@@ -3,15 +3,12 @@
 The functions and views are frozen copies, in migrations/frozen/, of the files beside the features that own them.
 """
 
-from pathlib import Path
-
 from alembic import op
+
+from migrations import frozen_sql
 
 revision = "20261124_3"
 down_revision = "20261124_2"
-
-_FROZEN = Path(__file__).parent.parent / "frozen"
-_IN_ORDER = ("stock_now", "reservation_now", "invariant_violation", "plan_order", "reserve", "expire_due")
 
 
 def upgrade() -> None:
@@ -82,8 +79,7 @@ def upgrade() -> None:
         """
     )
     op.execute("CREATE INDEX outbox_not_done ON outbox (event_id) WHERE done_at IS NULL")
-    for name in _IN_ORDER:
-        op.get_bind().exec_driver_sql((_FROZEN / f"{revision}_{name}.sql").read_text())
+    frozen_sql.execute(revision, "stock_now", "reservation_now", "invariant_violation", "plan_order", "reserve", "expire_due")
 
 
 def downgrade() -> None:

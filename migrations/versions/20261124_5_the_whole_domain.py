@@ -3,23 +3,23 @@
 `reserve` gets new parameters, so the function of the release before stays until a later release drops it.
 """
 
-from pathlib import Path
-
 from alembic import op
+
+from migrations import frozen_sql
 
 revision = "20261124_5"
 down_revision = "20261124_4"
 
-_FROZEN = Path(__file__).parent.parent / "frozen"
-
 
 def upgrade() -> None:
+    op.execute("ALTER TABLE stock_movements ADD COLUMN reservation_id uuid")
+    # Not valid yet: the next migration reads the ledger that is there, and nobody who writes has to wait for it.
     op.execute(
         """
-        ALTER TABLE stock_movements ADD COLUMN reservation_id uuid CONSTRAINT a_movement_may_be_for_a_reservation REFERENCES reservations
+        ALTER TABLE stock_movements ADD CONSTRAINT a_movement_may_be_for_a_reservation
+        FOREIGN KEY (reservation_id) REFERENCES reservations NOT VALID
         """
     )
-    op.execute("CREATE INDEX reservations_held_by_account ON reservations (account_id) WHERE state = 'held'")
     op.execute(
         """
         CREATE TABLE low_stock (
@@ -29,11 +29,8 @@ def upgrade() -> None:
         )
         """
     )
-    for name in ("stock_status", "low_stock", "exceeds_quota", "plan_order", "reserve"):
-        op.get_bind().exec_driver_sql((_FROZEN / f"{revision}_{name}.sql").read_text())
-    # In its place, and with one column more at its end: the release before goes on reading it.
-    stock_now = (_FROZEN / f"{revision}_stock_now.sql").read_text()
-    op.get_bind().exec_driver_sql(stock_now.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1))
+    # The view goes into the place of the old one, with one more column at its end: the release before goes on reading it.
+    frozen_sql.execute(revision, "stock_status", "low_stock", "exceeds_quota", "plan_order", "reserve", "stock_now")
     op.execute(
         """
         CREATE TRIGGER a_crossing_is_noted AFTER UPDATE ON stock_levels
@@ -46,16 +43,22 @@ def upgrade() -> None:
         FOR EACH ROW WHEN (stock_status(NEW) IS NOT NULL) EXECUTE FUNCTION note_crossing()
         """
     )
+    # What is low already will cross nothing. Whoever writes to a level waits for this one reading of them all, or would be missed.
+    op.execute(
+        """
+        INSERT INTO low_stock (item_id, status)
+        SELECT item_id, stock_status(level) FROM stock_levels level WHERE stock_status(level) IS NOT NULL
+        """
+    )
 
 
 def downgrade() -> None:
     op.execute("DROP VIEW stock_now")
-    op.get_bind().exec_driver_sql((_FROZEN / "20261124_3_stock_now.sql").read_text())
+    frozen_sql.execute("20261124_3", "stock_now")
     op.execute("DROP TRIGGER a_new_level_is_noted ON stock_levels")
     op.execute("DROP TRIGGER a_crossing_is_noted ON stock_levels")
     op.execute("DROP FUNCTION reserve(uuid, text, bytea, uuid, text[], text[], int[], interval, text, jsonb, text, int, int)")
     op.execute("DROP FUNCTION plan_order(text[], text[], int[], jsonb)")
     op.execute("DROP FUNCTION exceeds_quota, note_crossing, stock_status")
     op.execute("DROP TABLE low_stock")
-    op.execute("DROP INDEX reservations_held_by_account")
     op.execute("ALTER TABLE stock_movements DROP COLUMN reservation_id")

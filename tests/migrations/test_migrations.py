@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 
 from services.cli.main import PROJECT
 from services.runtime.readiness import newest_migration
+from tests.support.api import Client
 from tests.support.database import Database
 from tests.support.eventually import eventually
 from tests.support.leash import Leash
@@ -28,6 +29,7 @@ EVERYTHING = """
     UNION ALL SELECT 'trigger', tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
     UNION ALL SELECT 'option', relname, reloptions::text FROM pg_class WHERE relnamespace = 'public'::regnamespace
               AND reloptions IS NOT NULL
+    UNION ALL SELECT 'extension', extname, extversion FROM pg_extension WHERE extname <> 'plpgsql'
     ORDER BY 1, 2, 3
 """
 MIGRATORS = 3
@@ -46,11 +48,11 @@ def pointed_at(database: Database) -> Iterator[None]:
 
 
 async def migrate(database: Database, *steps: str) -> None:
-    """Up or down to each of these revisions."""
+    """Up to the head, or down to another revision, one after the other."""
 
     def go() -> None:
         for step in steps:
-            (command.downgrade if step.startswith("-") or step == "base" else command.upgrade)(alembic(), step)
+            (command.upgrade if step == "head" else command.downgrade)(alembic(), step)
 
     with pointed_at(database):
         await asyncio.to_thread(go)
@@ -79,6 +81,18 @@ async def test_each_step_down_can_be_taken_up_again(database: Database) -> None:
         await migrate(database, f"-{step}", "head")
 
     assert await everything(database) == at_head
+
+
+async def test_what_was_low_before_there_was_a_list_of_it_is_on_the_list(staff: Client, database: Database) -> None:
+    await staff.stock("TEE", "AMS", 5)
+    await staff.stock("CAP", "AMS", 0)
+    await database.do("UPDATE stock_levels SET low_stock_at = 3")
+    noted = await database.rows("SELECT item_id, status FROM low_stock ORDER BY 1")
+
+    await migrate(database, "20261124_4", "head")
+
+    assert [status for _, status in noted] == ["out"]
+    assert await database.rows("SELECT item_id, status FROM low_stock ORDER BY 1") == noted
 
 
 async def test_several_migrators_at_once_all_succeed(empty_database: Database, leash: Leash, tmp_path: Path) -> None:

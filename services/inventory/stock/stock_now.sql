@@ -1,7 +1,7 @@
 -- The counters of every stock item, with what is available by the database's clock: units of holds whose time is over
 -- count as available although nobody has released them yet. Such holds are few, so they are summed once for a query.
 -- What is archived keeps its units and takes no holds.
-CREATE VIEW stock_now AS
+CREATE OR REPLACE VIEW stock_now AS
 SELECT item.item_id, product.sku, warehouse.code AS warehouse, level.on_hand, level.held, level.allocated,
        greatest(level.on_hand + level.backorder_limit - level.safety_stock - level.held - level.allocated
                 + coalesce(due.units, 0), 0)::int AS available,
