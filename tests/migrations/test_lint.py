@@ -48,6 +48,12 @@ def lint(sql: str) -> list[str]:
     return findings
 
 
+def run_in_psql(url: str, sql: str) -> None:
+    psql = [str(find_programs() / "psql"), url, "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--output", "/dev/null"]
+    done = subprocess.run(psql, input=sql, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def faults_of_docstring(text: str) -> list[str]:
     faults = [] if WAYS.search(text) else ["does not say whether it expands or contracts"]
     return faults if len(WAYS.sub("", text).split()) > 4 else [*faults, "does not say why"]
@@ -85,10 +91,7 @@ async def test_no_migration_that_runs_waits_for_a_lock_for_long(empty_database: 
 
 
 async def test_the_sql_that_is_printed_makes_the_schema_that_a_migration_makes(database: Database, empty_database: Database) -> None:
-    psql = [find_programs() / "psql", empty_database.url, "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--output", "/dev/null"]
+    await asyncio.to_thread(run_in_psql, empty_database.url, sql_of("base:head"))
 
-    done = await asyncio.to_thread(subprocess.run, psql, input=sql_of("base:head"), capture_output=True, text=True, check=False)
-
-    assert done.returncode == 0, done.stderr
     assert await everything(empty_database) == await everything(database)
     assert await empty_database.rows("TABLE alembic_version") == await database.rows("TABLE alembic_version")

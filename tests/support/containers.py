@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 POSTGRES_IMAGE = "postgres:17"
 REDIS_IMAGE = "redis:8"
+_COUNTING = "postgres -c shared_preload_libraries=pg_stat_statements"  # as in deploy/local/postgres.py
 
 
 def are_wanted() -> bool:
@@ -24,7 +25,7 @@ def postgres() -> Iterator[str]:
     from testcontainers.community.postgres import PostgresContainer
 
     _ensure_images(POSTGRES_IMAGE)
-    with PostgresContainer(POSTGRES_IMAGE, driver=None) as container:
+    with PostgresContainer(POSTGRES_IMAGE, driver=None).with_command(_COUNTING) as container:
         yield container.get_connection_url()
 
 
