@@ -6,17 +6,20 @@ by a build that was cut off is dropped first. No index mentions what a reservati
 
 from alembic import op
 
+from migrations import frozen_sql
+
 revision = "20261124_6"
 down_revision = "20261124_5"
 
 _INDEXES = {
     # What an account holds, for its quota.
     "reservations_held_by_account": "reservations (account_id) WHERE state = 'held'",
-    # The list of products in each order: of the active or of the archived, from any place on, in both directions.
-    "products_by_sku": "products (status, sku, product_id)",
-    "products_by_name": "products (status, name, product_id)",
-    "products_by_price": "products (status, coalesce(price_minor, 9007199254740992), product_id)",
-    "products_by_creation": "products (status, created_at, product_id)",
+    # The list of products in each order: of the active or of the archived, from any place on, in both directions. What they
+    # include is what a list is filtered by while it is walked through, without a look at the rows that are passed over.
+    "products_by_sku": "products (status, sku, product_id) INCLUDE (updated_at, price_minor)",
+    "products_by_name": "products (status, name, product_id) INCLUDE (updated_at, price_minor)",
+    "products_by_price": "products (status, coalesce(price_minor, 9007199254740992), product_id) INCLUDE (updated_at, price_minor)",
+    "products_by_creation": "products (status, created_at, product_id) INCLUDE (updated_at, price_minor)",
     "products_by_update": "products (status, updated_at, product_id)",
     # The list of a category by sku, and of a small category in any order.
     "products_of_a_category": "products (category, status, sku, product_id)",
@@ -24,6 +27,8 @@ _INDEXES = {
     "products_with_attributes": "products USING gin (attributes jsonb_path_ops)",
     # The text search, for a substring of three characters or more and for what is spelt like the text.
     "products_by_words": "products USING gin ((sku || ' ' || name) gin_trgm_ops)",
+    # The text search for one or two characters.
+    "products_by_letters": "products USING gin (letters(sku || ' ' || name))",
     # The levels of a warehouse by item.
     "stock_items_of_a_warehouse": "stock_items (warehouse_id, item_id)",
     # The ledger newest first: all of it or a span of time, for a reason, for a reference, by an actor, of an item.
@@ -43,6 +48,7 @@ _INDEXES = {
 def upgrade() -> None:
     op.execute("ALTER TABLE stock_movements VALIDATE CONSTRAINT a_movement_may_be_for_a_reservation")
     op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+    frozen_sql.execute(revision, "letters")
     with op.get_context().autocommit_block():
         for name, what in _INDEXES.items():
             op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
@@ -54,4 +60,5 @@ def downgrade() -> None:
     for name in _INDEXES:
         op.execute(f"DROP INDEX {name}")
     op.execute("CREATE INDEX stock_movements_of_an_item ON stock_movements (item_id, movement_id)")
+    op.execute("DROP FUNCTION letters")
     op.execute("DROP EXTENSION pg_trgm")

@@ -16,11 +16,15 @@ from services.inventory.reservations.model import State
 from services.inventory.stock.listing import LevelFilters, MovementFilters, list_levels, list_movements
 from services.inventory.stock.model import Reason
 from services.runtime.paging import Page, Window
+from tests.support.crowd import account_of_crowd
 from tests.support.database import Database
 
 _BIG = {"products", "stock_items", "stock_levels", "stock_movements", "reservations", "reservation_lines"}
 _HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
 _MINUTE_AGO = datetime.now(UTC) - timedelta(minutes=1)
+_HALF_A_DAY_AGO = datetime.now(UTC) - timedelta(hours=12)
+_DAYS_AGO = datetime.now(UTC) - timedelta(days=2)
+_YEAR_AGO = datetime.now(UTC) - timedelta(days=365)
 
 List = Callable[[AsyncConnection, Window], Awaitable[Page[Any]]]
 Statements = list[tuple[str, Any]]
@@ -50,12 +54,19 @@ LISTS: Mapping[str, List] = {
     "archived products": _products(ProductSort.NAME, status=Status.ARCHIVED),
     "products of a category": _products(category="category-7"),
     "products of a category by price": _products(ProductSort.PRICE, category="category-7"),
+    "products of a category by creation": _products(ProductSort.CREATION, category="category-7"),
     "products of no category": _products(ProductSort.NAME, category="none"),
     "products with a text": _products(q="9f1"),
     "products with a text that is nowhere": _products(q="thnig"),
+    "products with two letters": _products(q="9f"),
+    "products with two letters that are nowhere": _products(q="zq"),
+    "products with a letter that is nowhere": _products(q="z"),
     "products with an attribute": _products(attributes={"serial": "77"}),
     "products in a span of prices": _products(price_gte=500, price_lte=510),
+    "products above a price by sku": _products(ProductSort.SKU, price_gte=200_000),
     "products updated lately": _products(updated_since=_MINUTE_AGO),
+    "products updated since yesterday by sku": _products(ProductSort.SKU, updated_since=_HALF_A_DAY_AGO),
+    "products updated ever by sku": _products(ProductSort.SKU, updated_since=_YEAR_AGO),
     "levels": _levels(),
     "levels of a warehouse": _levels(warehouses=["W2"]),
     "levels of several warehouses": _levels(warehouses=["W2", "W5"]),
@@ -74,6 +85,8 @@ LISTS: Mapping[str, List] = {
     "movements by an actor": _movements(actor="actor-17"),
     "movements in a span of time": _movements(moved_from=_HOUR_AGO, moved_before=_HOUR_AGO + timedelta(minutes=5)),
     "reservations": _reservations(),
+    "reservations of an account": _reservations(account_id=account_of_crowd(17)),
+    "expired reservations of an account": _reservations(account_id=account_of_crowd(17), state=State.EXPIRED),
     "live reservations": _reservations(state=State.HELD),
     "confirmed reservations": _reservations(state=State.CONFIRMED),
     "expired reservations": _reservations(state=State.EXPIRED),
@@ -84,6 +97,7 @@ LISTS: Mapping[str, List] = {
     "reservations made lately": _reservations(created_after=_MINUTE_AGO),
     "reservations that end later": _reservations(expires_after=_MINUTE_AGO),
     "reservations that ended": _reservations(expires_before=_HOUR_AGO),
+    "reservations that ended long ago": _reservations(expires_before=_DAYS_AGO),
 }
 
 
@@ -131,9 +145,10 @@ async def test_no_list_reads_a_big_table_from_end_to_end(crowded: Database) -> N
 
 
 async def test_a_list_without_its_index_is_noticed(crowded: Database) -> None:
-    await crowded.do("DROP INDEX products_by_words, reservations_with_a_reference")
+    await crowded.do("DROP INDEX products_by_words, products_by_letters, reservations_with_a_reference")
 
-    assert {"products with a text that is nowhere", "reservations with a reference"} <= (await _faults(crowded)).keys()
+    noticed = await _faults(crowded)
+    assert {"products with a text that is nowhere", "products with two letters", "reservations with a reference"} <= noticed.keys()
 
 
 async def test_a_page_costs_the_same_queries_whatever_is_on_it(crowded: Database) -> None:

@@ -27,7 +27,7 @@ async def test_alembic_finds_no_difference(database: Database) -> None:
 
 async def test_the_tables_in_the_code_are_the_tables_in_the_database(database: Database, empty_database: Database) -> None:
     engine = create_async_engine(empty_database.url.replace("postgresql://", "postgresql+asyncpg://"))
-    await empty_database.do("CREATE EXTENSION pg_trgm")
+    await empty_database.do(f"CREATE EXTENSION pg_trgm; {FILES['letters']}")
     async with engine.begin() as connection:
         await connection.run_sync(metadata.create_all)
     await engine.dispose()

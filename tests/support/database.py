@@ -47,7 +47,7 @@ class Database:
 def template(servers: Servers) -> Iterator[str]:
     """The name of a migrated database that nobody is connected to, so that it can be cloned."""
     name = asyncio.run(create_database(servers))
-    _migrate(_url_of(servers, name))
+    migrate(_url_of(servers, name))
     yield name
     asyncio.run(drop_database(servers, name))
 
@@ -102,7 +102,8 @@ async def _administer(servers: Servers, sql: str) -> None:
         await connection.close()
 
 
-def _migrate(url: str) -> None:
+def migrate(url: str) -> None:
+    """Give the database the newest schema, as an operator does."""
     command = [sys.executable, "-m", "services.cli.main", "migrate"]
     result = subprocess.run(command, cwd=ROOT, env=environment(Where(database_url=url)), check=False, capture_output=True, text=True)
     assert result.returncode == 0, f"the migrations failed\n{result.stdout}{result.stderr}"

@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import CTE, ColumnElement, Select, func, literal, or_, select
+from sqlalchemy import ARRAY, CTE, ColumnElement, Select, Uuid, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.catalog.model import PRICE_MINOR_MAX, Product, ProductSort, Status, Warehouse, WarehouseSort
 from services.inventory.catalog.store import PRODUCT, WAREHOUSE, as_product, as_warehouse
-from services.inventory.catalog.tables import price_order, products, search_text, warehouses
-from services.runtime.paging import Order, Page, Window, fetch_page
+from services.inventory.catalog.tables import letters, price_order, products, search_text, warehouses
+from services.runtime.paging import Order, Page, Window, estimate_rows, fetch_page
 
 SIMILARITY_MIN = 0.35  # two letters of seven that changed places still find their word; at 0.6, the default, a wrong one in six does not
 MANY = 3_000  # of a quarter of a million, and a page meets its fifty within some thousand rows
+LETTERS_MAX = 2  # characters of a text in which there is no trigram
 WORDS_MAX = 8  # of a text that are compared; more make the search no better
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,15})")
 _SETTINGS = select(
@@ -49,7 +51,7 @@ async def list_products(connection: AsyncConnection, filters: ProductFilters, so
     Without a sort they come by sku, or by update where that is what is asked for. A product without a price is sorted
     after those that have one. A text that is found nowhere as it is written finds what is spelt like it.
     Two queries, and one or two more for a text. Indexes: products_by_sku and its sisters, one for each sort; products_of_a_category,
-    products_with_attributes, products_by_words.
+    products_with_attributes, products_by_words, products_by_letters.
     """
     await connection.execute(_SETTINGS)
     name = sort.value if sort else "updated_at" if filters.updated_since else "sku"
@@ -58,13 +60,21 @@ async def list_products(connection: AsyncConnection, filters: ProductFilters, so
     if filters.q is not None:
         text = unicodedata.normalize("NFC", filters.q)
         # A cursor remembers by one more key how its first page searched: that may not change under the reader.
-        if window.position is None:
+        if len(text) <= LETTERS_MAX:
+            is_spelt_so = True  # nothing that lacks two letters is spelt like them
+        elif window.position is None:
             is_spelt_so = await _count(connection, statement.where(_contains(text)), limit=1) == 1
         else:
             is_spelt_so = len(window.position.keys) == len(keys)
-        statement = statement.where(_contains(text)) if is_spelt_so else await _spelt_like(connection, statement, text)
+        search = _spelt_so if is_spelt_so else _spelt_like
+        statement = await search(connection, statement, text)
         keys = keys if is_spelt_so else (*keys, literal(1))
-    return await fetch_page(connection, statement, Order(keys, name.startswith("-")), as_product, window=window)
+    order = Order(keys, name.startswith("-"))
+    if filters.updated_since is not None or filters.price_gte is not None or filters.price_lte is not None:
+        # The ids by themselves: the index of each order has all that these filters look at.
+        walked = order.cut(statement.with_only_columns(products.c.product_id), window)
+        statement = PRODUCT.where(products.c.product_id.in_(walked))
+    return await fetch_page(connection, statement, order, as_product, window=window)
 
 
 async def list_warehouses(connection: AsyncConnection, status: Status, sort: WarehouseSort, *, window: Window) -> Page[Warehouse]:
@@ -93,6 +103,18 @@ def _contains(text: str) -> ColumnElement[bool]:
     return search_text.ilike(f"%{escaped}%")
 
 
+async def _spelt_so(connection: AsyncConnection, statement: Select[tuple[object, ...]], text: str) -> Select[tuple[object, ...]]:
+    """Of the statement's products those with the text in them."""
+    containing = statement.where(_contains(text))
+    if len(text) > LETTERS_MAX:
+        return containing
+    has_letters = letters.contains(array([func.lower(text)]))
+    # Statistics know the common ones, and those are met by walking through the list.
+    if await estimate_rows(connection, select(products.c.product_id).where(has_letters)) >= MANY:
+        return containing
+    return _found_first(statement.where(has_letters))
+
+
 async def _spelt_like(connection: AsyncConnection, statement: Select[tuple[object, ...]], text: str) -> Select[tuple[object, ...]]:
     """Of the statement's products those that have a word like each of the text's.
 
@@ -101,9 +123,13 @@ async def _spelt_like(connection: AsyncConnection, statement: Select[tuple[objec
     """
     words = text.split()[:WORDS_MAX] or [text]
     alike = statement.where(*(literal(word).op("<%", is_comparison=True)(search_text) for word in words))
-    if await _count(connection, alike, limit=MANY) == MANY:
-        return alike
-    return statement.where(products.c.product_id.in_(select(_by_itself(alike).c.product_id)))
+    return alike if await _count(connection, alike, limit=MANY) == MANY else _found_first(alike)
+
+
+def _found_first(statement: Select[tuple[object, ...]]) -> Select[tuple[object, ...]]:
+    """The same products, all of them found before any is sorted. As an array, which the primary key looks up one by one."""
+    ids = func.array(select(_by_itself(statement).c.product_id).scalar_subquery(), type_=ARRAY(Uuid))
+    return PRODUCT.where(products.c.product_id == func.any(ids))
 
 
 async def _count(connection: AsyncConnection, statement: Select[tuple[object, ...]], *, limit: int) -> int:

@@ -15,7 +15,7 @@ from sqlalchemy import (
     literal_column,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from services.inventory.catalog.model import CODE_LENGTH_MAX, Status
 from services.runtime.database import metadata
@@ -48,12 +48,15 @@ products = Table(
 # What a product is sorted and filtered by, never null, and what its text search looks at. Literals: an index has no parameters.
 price_order = func.coalesce(products.c.price_minor, literal_column(str(NO_PRICE), BigInteger))
 search_text = products.c.sku.op("||", return_type=Text())(literal_column("' '", Text)).op("||", return_type=Text())(products.c.name)
+letters = func.letters(search_text, type_=ARRAY(Text))  # see letters.sql
 
-# Each serves the list in one order: of the active or of the archived, from any place on, in both directions.
-Index("products_by_sku", products.c.status, products.c.sku, products.c.product_id)
-Index("products_by_name", products.c.status, products.c.name, products.c.product_id)
-Index("products_by_price", products.c.status, price_order, products.c.product_id)
-Index("products_by_creation", products.c.status, products.c.created_at, products.c.product_id)
+# Each serves the list in one order: of the active or of the archived, from any place on, in both directions. What they include
+# is what a list is filtered by while it is walked through, without a look at the rows that are passed over.
+_filters = ["updated_at", "price_minor"]
+Index("products_by_sku", products.c.status, products.c.sku, products.c.product_id, postgresql_include=_filters)
+Index("products_by_name", products.c.status, products.c.name, products.c.product_id, postgresql_include=_filters)
+Index("products_by_price", products.c.status, price_order, products.c.product_id, postgresql_include=_filters)
+Index("products_by_creation", products.c.status, products.c.created_at, products.c.product_id, postgresql_include=_filters)
 Index("products_by_update", products.c.status, products.c.updated_at, products.c.product_id)
 # Serves the list of a category by sku, and small categories in any order.
 Index("products_of_a_category", products.c.category, products.c.status, products.c.sku, products.c.product_id)
@@ -61,6 +64,8 @@ Index("products_of_a_category", products.c.category, products.c.status, products
 Index("products_with_attributes", products.c.attributes, postgresql_using="gin", postgresql_ops={"attributes": "jsonb_path_ops"})
 # Serves the text search, for a substring of three characters or more and for what is spelt like the text.
 Index("products_by_words", search_text.label("search_text"), postgresql_using="gin", postgresql_ops={"search_text": "gin_trgm_ops"})
+# Serves the text search for one or two characters.
+Index("products_by_letters", letters, postgresql_using="gin")
 
 warehouses = Table(
     "warehouses",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, true, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,12 +11,13 @@ from services.inventory.accounts.model import AccountId
 from services.inventory.catalog.model import ProductId, WarehouseId
 from services.inventory.catalog.tables import products, warehouses
 from services.inventory.reservations.facts import reservation_of
-from services.inventory.reservations.model import Reservation, State
+from services.inventory.reservations.model import LIFE_SECONDS_MAX, Reservation, State
 from services.inventory.reservations.tables import reservation_lines, reservation_now, reservations
 from services.inventory.stock.listing import are_few, few_items
 from services.inventory.stock.tables import stock_items, stock_levels
 from services.runtime.paging import Order, Page, Window, estimate_rows, page_of
 
+CLOCKS_APART_SECONDS_MAX = 3_600  # an id has the time of the machine that made it, everything else the database's
 _NEWEST_FIRST = Order((reservations.c.reservation_id,), is_descending=True)
 # By the database's clock: what is due has expired, whether or not anybody has ended it.
 _is_due = reservations.c.expires_at <= func.statement_timestamp()
@@ -112,13 +114,34 @@ def _passing(filters: ReservationFilters) -> Select[tuple[object, ...]]:
     conditions = [
         reservations.c.account_id == filters.account_id if filters.account_id is not None else None,
         reservations.c.external_ref == filters.external_ref if filters.external_ref is not None else None,
-        reservations.c.expires_at < filters.expires_before if filters.expires_before is not None else None,
-        reservations.c.expires_at > filters.expires_after if filters.expires_after is not None else None,
-        reservations.c.created_at > filters.created_after if filters.created_after is not None else None,
+        _ended_before(filters.expires_before) if filters.expires_before is not None else None,
+        _ends_after(filters.expires_after) if filters.expires_after is not None else None,
+        _made_after(filters.created_after) if filters.created_after is not None else None,
         _in_state(filters.state) if filters.state is not None else None,
         _has_line(filters) if filters.sku is not None or filters.warehouse is not None else None,
     ]
     return select(reservations.c.reservation_id).where(*(condition for condition in conditions if condition is not None))
+
+
+# The list is in the order of ids, and an id begins with the time at which it was made. So a search for what is old begins
+# where that is, and a search for what is new ends there, without an index of any instant.
+def _ended_before(instant: datetime) -> ColumnElement[bool]:
+    return and_(reservations.c.expires_at < instant, reservations.c.reservation_id < _first_id(instant, CLOCKS_APART_SECONDS_MAX))
+
+
+def _ends_after(instant: datetime) -> ColumnElement[bool]:
+    earliest = -LIFE_SECONDS_MAX - CLOCKS_APART_SECONDS_MAX
+    return and_(reservations.c.expires_at > instant, reservations.c.reservation_id >= _first_id(instant, earliest))
+
+
+def _made_after(instant: datetime) -> ColumnElement[bool]:
+    return and_(reservations.c.created_at > instant, reservations.c.reservation_id >= _first_id(instant, -CLOCKS_APART_SECONDS_MAX))
+
+
+def _first_id(instant: datetime, seconds_later: int) -> UUID:
+    """The lowest id that can be made so long after the instant."""
+    milliseconds = int((instant.timestamp() + seconds_later) * 1_000)
+    return UUID(int=max(milliseconds, 0) << 80)
 
 
 def _in_state(state: State) -> ColumnElement[bool]:
