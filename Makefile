@@ -1,7 +1,7 @@
 # Every command of Holdfast by name. What a command does is written in Python, in deploy/local/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up start stop dev status logs mail token demo seed down-hard check lint types contracts test proof coverage format lock
+.PHONY: help setup up start stop dev status logs mail token psql demo seed down-hard check lint types contracts test proof coverage schema format lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -51,6 +51,9 @@ mail: setup ## list the mails that the stack caught; N=1 shows the newest
 token: setup ## print an access token; AS=customer, staff or admin
 	@$(STACK) token "$(AS)"
 
+psql: setup ## SQL by hand on the database of the stack; runs what is piped in
+	@$(STACK) psql
+
 demo: setup ## walk a customer through the running stack
 	@$(STACK) demo
 
@@ -83,6 +86,9 @@ coverage: setup ## all tests with line and branch coverage; fails under the figu
 	@$(BIN)/coverage run -m pytest $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
+
+schema: setup ## draw docs/schema.svg anew from the tables
+	@$(BIN)/python -m migrations.picture
 
 format: setup ## let ruff rewrite what it can
 	@$(BIN)/ruff check --fix .

@@ -14,14 +14,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-import services.inventory.accounts.tables
-import services.inventory.catalog.tables
-import services.inventory.notifications.tables
-import services.inventory.reservations.tables
-import services.inventory.stock.tables
-import services.runtime.idempotency
-import services.runtime.outbox  # noqa: F401  # each import adds its tables to the metadata
-from services.runtime.database import metadata
+from migrations.schema import EVERYTHING
 from services.runtime.settings import load_settings
 
 LOCK_KEY = 0x401DFA57  # any number that no one else uses
@@ -42,7 +35,7 @@ async def migrate() -> None:
 
 
 def _run(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=True)
+    context.configure(connection=connection, target_metadata=EVERYTHING, transaction_per_migration=True)
     with context.begin_transaction():
         context.run_migrations()
 

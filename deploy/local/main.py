@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from deploy.local import bulk, commands, demo, inspection
+from deploy.local import bulk, commands, demo, inspection, psql
 from deploy.local.console import bad
 from deploy.local.trouble import Misuse, Trouble
 
@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     command("logs", lambda options: inspection.follow_logs(options.name)).add_argument("--name")
     command("mail", lambda options: inspection.mail(options.number)).add_argument("--number", type=int)
     command("token", lambda options: inspection.token(options.role)).add_argument("role")
+    command("psql", lambda _: psql.run())
     command("demo", lambda _: demo.run())
     command("seed", lambda options: bulk.run(options.size)).add_argument("--size", required=True)
     return parser
