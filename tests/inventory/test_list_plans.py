@@ -60,6 +60,7 @@ LISTS: Mapping[str, List] = {
     "products with a text that is nowhere": _products(q="thnig"),
     "products with two letters": _products(q="9f"),
     "products with two letters that are nowhere": _products(q="zq"),
+    "products with a letter that is everywhere": _products(q="s"),
     "products with a letter that is nowhere": _products(q="z"),
     "products with an attribute": _products(attributes={"serial": "77"}),
     "products in a span of prices": _products(price_gte=500, price_lte=510),
