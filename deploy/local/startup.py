@@ -59,7 +59,7 @@ def prepare(stack: Stack) -> None:
     """Bring the schema to head and add the demo data. Neither changes anything the second time."""
     with console.step("migrations", "schema at head"):
         _run(stack, "migrations", [sys.executable, "-m", "services.cli.main", "migrate"])
-    with console.step("demo data", "accounts, products, stock"):
+    with console.step("demo data", "accounts, products, stock, orders"):
         _run(stack, "demo data", [sys.executable, "-m", "deploy.local.seed"])
 
 
