@@ -1,6 +1,7 @@
 """Without these, two who change the same thing at the same moment each get half of what they asked for."""
 
 import httpx
+import pytest
 
 from tests.races.gate import together_at_the_gate
 from tests.support.api import Api, Client, counted, line, units
@@ -8,6 +9,8 @@ from tests.support.database import Database
 from tests.support.invariants import assert_invariants
 from tests.support.levels import level
 from tests.support.options import Rounds
+
+pytestmark = pytest.mark.usefixtures("watched")
 
 _NOBODY_TOUCHES_LEVELS = "LOCK TABLE stock_levels IN SHARE MODE"
 _NOBODY_TOUCHES_RESERVATIONS = "SELECT FROM reservations WHERE state IN ('held', 'confirmed') FOR UPDATE"

@@ -12,13 +12,13 @@ from tests.support.options import Rounds
 from tests.support.shop import Shop
 from tests.support.together import together
 
+pytestmark = pytest.mark.usefixtures("watched")
+
 REPLAYED = "Idempotent-Replayed"
 
 
-async def test_a_hundred_requests_with_one_key_for_the_last_unit_are_one_reservation(
-    api_processes: Api, database: Database, rounds: Rounds
-) -> None:
-    staff, customer = await api_processes.staff(), await api_processes.customer()
+async def test_a_hundred_requests_with_one_key_for_the_last_unit_are_one_reservation(api: Api, database: Database, rounds: Rounds) -> None:
+    staff, customer = await api.staff(), await api.customer()
     for n in range(rounds(quick=2, proof=200)):
         sku, key = f"LAMP-{n}", f"key-{n}"
         await staff.stock(sku, "AMS", 1)

@@ -23,7 +23,7 @@ _REAP = "SELECT expire_due(200)"
 # The row that everybody wants; those in the background have a reference.
 _NOBODY_TOUCHES_IT = "SELECT FROM reservations WHERE external_ref IS NULL AND state = 'held' FOR UPDATE"
 
-pytestmark = pytest.mark.usefixtures("others")
+pytestmark = pytest.mark.usefixtures("others", "watched")
 
 
 @pytest_asyncio.fixture

@@ -3,6 +3,7 @@
 import random
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from tests.support.api import Client, line
@@ -10,6 +11,8 @@ from tests.support.database import Database
 from tests.support.invariants import assert_invariants
 from tests.support.options import Rounds
 from tests.support.together import together
+
+pytestmark = pytest.mark.usefixtures("watched")
 
 _CROWD = 24
 

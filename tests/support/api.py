@@ -99,6 +99,9 @@ class Client:
         body = {"reason": reason, "items": [{"sku": sku, "warehouse": warehouse, "delta": delta}]}
         return await self._post("/v1/stock-adjustments", body, key)
 
+    async def adjust_many(self, *items: Json, reason: str = "adjustment", **body: str) -> httpx.Response:
+        return await self._post("/v1/stock-adjustments", {"reason": reason, "items": items, **body}, None)
+
     async def count(self, *items: Json, key: str | None = None, **body: str) -> httpx.Response:
         return await self._post("/v1/stock-counts", {"items": items, **body}, key)
 
@@ -167,13 +170,20 @@ async def api(database: Database, people: People) -> AsyncIterator[Api]:
         yield opened
 
 
+@asynccontextmanager
+async def api_at(url: str, people: People) -> AsyncIterator[Api]:
+    """The API that runs at this URL."""
+    transport = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=None))  # a race of hundreds is one on the wire too
+    async with AsyncExitStack() as stack:
+        yield Api(url, transport, people, stack)
+
+
 @pytest_asyncio.fixture
 async def api_processes(processes: Processes, people: People) -> AsyncIterator[Api]:
     """The app that is shipped, as two worker processes."""
     running = await processes.api(workers=2)
-    transport = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=None))  # a race of hundreds is one on the wire too
-    async with AsyncExitStack() as stack:
-        yield Api(running.url, transport, people, stack)
+    async with api_at(running.url, people) as opened:
+        yield opened
 
 
 @pytest_asyncio.fixture

@@ -47,7 +47,7 @@ class Database:
 def template(servers: Servers) -> Iterator[str]:
     """The name of a migrated database that nobody is connected to, so that it can be cloned."""
     name = asyncio.run(create_database(servers))
-    migrate(_url_of(servers, name))
+    migrate(url_of(servers, name))
     yield name
     asyncio.run(drop_database(servers, name))
 
@@ -75,22 +75,32 @@ async def clone_of(template: str, servers: Servers) -> AsyncIterator[Database]:
 
 @asynccontextmanager
 async def open_database(servers: Servers, name: str) -> AsyncIterator[Database]:
-    async with asyncpg.create_pool(_url_of(servers, name), min_size=0, max_size=5) as pool:
-        yield Database(_url_of(servers, name), pool)
+    async with asyncpg.create_pool(url_of(servers, name), min_size=0, max_size=5) as pool:
+        yield Database(url_of(servers, name), pool)
 
 
 async def create_database(servers: Servers, template: str = "template1") -> str:
     """A copy of the template, which nobody may be connected to; its name."""
     name = f"holdfast_test_{uuid.uuid4().hex}"
-    await _administer(servers, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")  # half as long as through the log
+    await _copy(servers, template, name)
     return name
+
+
+async def replace_database(servers: Servers, name: str, template: str) -> None:
+    """Another database of the same name: processes that are connected to the old one find this one when they connect again."""
+    await drop_database(servers, name)
+    await _copy(servers, template, name)
 
 
 async def drop_database(servers: Servers, name: str) -> None:
     await _administer(servers, f"DROP DATABASE {name} WITH (FORCE)")  # processes that a test killed leave sessions behind
 
 
-def _url_of(servers: Servers, name: str) -> str:
+async def _copy(servers: Servers, template: str, name: str) -> None:
+    await _administer(servers, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")  # half as long as through the log
+
+
+def url_of(servers: Servers, name: str) -> str:
     return urlsplit(servers.postgres_url)._replace(path=f"/{name}").geturl()
 
 

@@ -1,6 +1,7 @@
 """A network that misbehaves on command, between a process and a real server."""
 
 import asyncio
+import random
 import re
 import socket
 import struct
@@ -33,7 +34,8 @@ class FaultProxy:
     """Passes bytes on: late, never, or half-way. `fault_proxy` starts one."""
 
     def __init__(self, url: str) -> None:
-        self.latency_seconds = 0.0
+        self.latency_seconds = 0.0  # each way
+        self.jitter_seconds = 0.0  # at most so much more; what one side says still arrives in its order
         self.close_delay_seconds = 0.0  # how long one side does not hear that the other has gone
         self.flowing = asyncio.Event()
         self.flowing.set()
@@ -155,7 +157,7 @@ class _Connection:
             kept = b""
 
     async def _pass_on(self, data: bytes, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(self._proxy.latency_seconds)
+        await asyncio.sleep(self._proxy.latency_seconds + random.uniform(0, self._proxy.jitter_seconds))
         await self._proxy.flowing.wait()
         writer.write(data)
         await writer.drain()
