@@ -42,7 +42,10 @@ RETRY_WAIT_SECONDS = 0.02
 
 _ANOTHER_TRY = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock timeout
 _STATEMENT_TOO_LONG = "57014"
-_NO_ANSWER = (ConnectionError, TimeoutError, socket.gaierror)  # refused, reset, silent, or no such host
+_NO_ANSWER = (
+    *(ConnectionError, TimeoutError, socket.gaierror),  # refused, reset, silent, or no such host
+    *(asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError),  # gone while SQLAlchemy greets it
+)
 _CONNECTION_CLASSES = ("08", "53", "57P")  # connection failed, too many connections, server shutting down or starting
 
 

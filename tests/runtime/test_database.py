@@ -3,6 +3,7 @@
 import asyncio
 from time import monotonic
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -199,6 +200,15 @@ async def test_a_database_that_is_not_there_is_unavailable() -> None:
     async with open_database(settings(Where(database_url="postgresql://me@127.0.0.1:1/none")), application="tests") as ours:
         with pytest.raises(DatabaseUnavailable):
             await ours.transact(Work(failures=0, sqlstate=""))
+
+
+@pytest.mark.parametrize("lost", [asyncpg.InterfaceError, asyncpg.ConnectionDoesNotExistError, asyncpg.AdminShutdownError])
+async def test_a_connection_that_is_lost_while_it_is_made_is_unavailable(ours: OurDatabase, lost: type[Exception]) -> None:
+    async def as_seen_in_the_pool(_: AsyncConnection) -> None:
+        raise lost("connection is closed")  # the driver's own: SQLAlchemy translates only what a statement raises
+
+    with pytest.raises(DatabaseUnavailable):
+        await ours.transact(as_seen_in_the_pool)
 
 
 async def test_work_that_is_cancelled_gives_its_connection_back(database: Database) -> None:
