@@ -5,7 +5,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -43,13 +43,19 @@ class Database:
                 await transaction.rollback()
 
 
-@pytest.fixture(scope="session")
-def template(servers: Servers) -> Iterator[str]:
+@contextmanager
+def migrated(servers: Servers) -> Iterator[str]:
     """The name of a migrated database that nobody is connected to, so that it can be cloned."""
     name = asyncio.run(create_database(servers))
     migrate(url_of(servers, name))
     yield name
     asyncio.run(drop_database(servers, name))
+
+
+@pytest.fixture(scope="session")
+def template(servers: Servers) -> Iterator[str]:
+    with migrated(servers) as name:
+        yield name
 
 
 @pytest_asyncio.fixture

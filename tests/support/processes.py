@@ -3,9 +3,11 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import psutil  # type: ignore[import-untyped]
 import pytest_asyncio
 
 from tests.support.database import Database
@@ -25,6 +27,20 @@ class Api:
         self.program = program
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
+
+    @property
+    def workers(self) -> list[psutil.Process]:
+        """Its children that serve, each with a thread that tells uvicorn so; another keeps the books of multiprocessing."""
+        serving = []
+        for child in psutil.Process(self.program.pid).children():
+            with suppress(psutil.NoSuchProcess):  # killed, and uvicorn has not missed it yet
+                if "spawn_main" in " ".join(child.cmdline()) and child.num_threads() > 1:
+                    serving.append(child)
+        return serving
+
+    @property
+    def memory_bytes(self) -> int:
+        return sum(worker.memory_info().rss for worker in self.workers)
 
     async def until_ready(self) -> None:
         deadline = time.monotonic() + _READY_SECONDS_MAX
