@@ -7,6 +7,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from services.inventory.reservations.store import expire_due
+from services.runtime.database import Database as OurDatabase
 from tests.races.gate import together_at_the_gate
 from tests.support.api import Client, line
 from tests.support.clock import expire
@@ -20,6 +22,7 @@ _ENDS_SOON = "UPDATE reservations SET expires_at = clock_timestamp() + $2::float
 _IS_OVER = "SELECT expires_at <= clock_timestamp() FROM reservations WHERE reservation_id = $1::text::uuid"
 _STATE = "SELECT state FROM reservations WHERE reservation_id = $1::text::uuid"
 _REAP = "SELECT expire_due(200)"
+_NOBODY_TAKES_UNITS = "LOCK TABLE stock_levels IN SHARE MODE"
 # The row that everybody wants; those in the background have a reference.
 _NOBODY_TOUCHES_IT = "SELECT FROM reservations WHERE external_ref IS NULL AND state = 'held' FOR UPDATE"
 
@@ -91,14 +94,20 @@ async def test_confirmed_and_cancelled_at_once_it_ends_cancelled_and_its_units_a
 
 
 async def test_a_hold_that_is_over_gives_its_units_back_once_to_however_many_reapers(
-    customer: Client, database: Database, rounds: Rounds
+    customer: Client, ours: OurDatabase, database: Database, rounds: Rounds
 ) -> None:
     for _ in range(rounds(quick=10, proof=500)):
         placed = await together(*(customer.place(line("MUG", 3)) for _ in range(5)))
         for answer in placed:
             await expire(database, answer.json()["id"])
 
-        await together(*(_reap_twice(database) for _ in range(4)), *(_is_refused(customer, answer) for answer in placed))
+        await together_at_the_gate(
+            database,
+            *(ours.autocommit(expire_due, limit=200) for _ in range(4)),
+            *(_is_refused(customer, answer) for answer in placed),
+            gate=_NOBODY_TAKES_UNITS,
+            at_once=2,
+        )
         await database.do(_REAP)
 
         assert await database.rows("SELECT held, allocated FROM stock_now") == [(1_000, 1_000)]
