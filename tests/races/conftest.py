@@ -1,55 +1,40 @@
 """Every race is run at one API of two processes, which is started once, and somebody watches the stock meanwhile."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
 
 from tests.support.api import Api, api_at
-from tests.support.database import Database, create_database, drop_database, open_database, replace_database, url_of
+from tests.support.database import Database
 from tests.support.fault_proxy import fault_proxy
+from tests.support.lasting import Lasting, lasting_api
 from tests.support.leash import Leash
 from tests.support.people import People
 from tests.support.processes import Processes
 from tests.support.servers import Servers
-from tests.support.settings import Where
 from tests.support.watch import Watch, watching
 
 _NEAREST_SECONDS, _FARTHER_SECONDS = 0.005, 0.015  # each way: 5 to 20 ms, a database in another city
 
 
-@dataclass(frozen=True, slots=True)
-class Lasting:
-    """An API that outlives the test, and the name of the database that it asks."""
-
-    database: str
-    url: str
-
-
 @pytest.fixture(scope="session")
 def lasting(servers: Servers, template: str, leash: Leash, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lasting]:
-    name = asyncio.run(create_database(servers, template))
-    processes = Processes(Where(database_url=url_of(servers, name)), tmp_path_factory.mktemp("races"), leash)
-    running = asyncio.run(processes.api(workers=2))
-    yield Lasting(name, running.url)
-    asyncio.run(processes.end())
-    asyncio.run(drop_database(servers, name))
+    with lasting_api(servers, template, tmp_path_factory.mktemp("races"), leash) as running:
+        yield running
 
 
 @pytest_asyncio.fixture
-async def database(servers: Servers, template: str, lasting: Lasting) -> AsyncIterator[Database]:
-    """A new one for each test, under the name at which the API looks for it."""
-    await replace_database(servers, lasting.database, template)
-    async with open_database(servers, lasting.database) as fresh:
+async def database(lasting: Lasting) -> AsyncIterator[Database]:
+    async with lasting.with_new_database() as fresh:
         yield fresh
 
 
 @pytest_asyncio.fixture
 async def api(lasting: Lasting, database: Database, people: People) -> AsyncIterator[Api]:
     del database  # made before the first request
-    async with api_at(lasting.url, people) as opened:
+    async with api_at(lasting.api.url, people) as opened:
         yield opened
 
 

@@ -1,0 +1,37 @@
+"""An API of two processes that is started once, for tests that have no time to start one each: the database is what is new."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.database import Database, create_database, drop_database, open_database, replace_database, url_of
+from tests.support.leash import Leash
+from tests.support.processes import Api, Processes
+from tests.support.servers import Servers
+from tests.support.settings import Where
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    servers: Servers
+    template: str
+    name: str  # of the database that the API asks
+    api: Api
+
+    @asynccontextmanager
+    async def with_new_database(self) -> AsyncIterator[Database]:
+        """One as nobody has used it, under the name at which the API looks for it."""
+        await replace_database(self.servers, self.name, self.template)
+        async with open_database(self.servers, self.name) as fresh:
+            yield fresh
+
+
+@contextmanager
+def lasting_api(servers: Servers, template: str, folder: Path, leash: Leash) -> Iterator[Lasting]:
+    name = asyncio.run(create_database(servers, template))
+    processes = Processes(Where(database_url=url_of(servers, name)), folder, leash)
+    yield Lasting(servers, template, name, asyncio.run(processes.api(workers=2)))
+    asyncio.run(processes.end())
+    asyncio.run(drop_database(servers, name))
