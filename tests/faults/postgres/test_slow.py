@@ -21,6 +21,7 @@ _MEMORY_BYTES_MAX = 400 << 20  # two workers need 220 MB when they are at rest
 _SLOW_SECONDS = 2
 _SLOW_QUERIES = 500
 _CLIENTS = 20
+_SHED = {(503, "overloaded"), (503, "unavailable")}  # no connection was free, or a new one took too long
 # What it does for a quota it does slowly, with no lock in its hand.
 _IS_SLOW_FOR_MUGS = f"""
     CREATE OR REPLACE FUNCTION exceeds_quota(
@@ -63,10 +64,11 @@ async def test_many_slow_queries_at_once_are_shed_and_then_all_is_well(
         await others.succeeds(times=_PER_SECOND, within_seconds=10)
         slow = await _ask_at_once(running.url, people, traffic.client.person)
         await others.succeeds(times=_PER_SECOND, within_seconds=rounds(quick=10, proof=3))
-    assert {(one.status_code, one.json().get("code")) for one in slow} == {(201, None), (503, "overloaded")}
+    assert {(one.status_code, one.json().get("code")) for one in slow} <= {(201, None), *_SHED}
     # One after the other they would take a minute and a half.
     assert max(one.elapsed.total_seconds() for one in slow) < rounds(quick=20, proof=_SLOW_SECONDS + 2)
-    assert {(one.status, one.code) for one in others.heard} == {(200, None), (503, "overloaded")}
+    assert {(one.status, one.code) for one in others.heard} <= {(200, None), *_SHED}
+    assert {one.status_code for one in slow} == {201, 503}
     assert running.memory_bytes < _MEMORY_BYTES_MAX
     await assert_invariants(database)
 
