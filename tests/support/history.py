@@ -84,7 +84,8 @@ def _of_refusal(refused: Deed, done: list[Deed]) -> Iterator[str]:
     match refused.code:
         case "reservation_expired":
             latest = max((deed.expires_at for deed in done if deed.ended < refused.started), default=0.0)
-            is_explained = not any(deed.version > max(one.version for one in before) for deed in after) and latest < refused.ended + 1
+            is_revived = any(deed.version > max(one.version for one in before) for deed in after)
+            is_explained = not is_revived and latest < refused.ended + _CLOCK_SECONDS
         case "illegal_transition":
             is_explained = any(_RANK[deed.state] > _RANK["held"] for deed in before)
         case _:
