@@ -15,7 +15,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import asyncpg
 import orjson
 from sqlalchemy import MetaData, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -33,11 +33,11 @@ STATEMENT_TIMEOUT_MS = 5_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
 COMMAND_TIMEOUT_SECONDS = 6  # our own deadline, for a server that hangs: the statement's plus one second
 POOL_WAIT_SECONDS = 0.9  # a burst passes within a second; a longer queue would only hide that we are overloaded
-CONNECT_TIMEOUT_SECONDS = 2
+CONNECTION_WAIT_SECONDS = 0.95  # the same with connecting, where the pool has to: a server that hangs is no longer waited for
 RECYCLE_SECONDS = 1_800
 
 RETRIES_MAX = 3
-RETRY_WINDOW_SECONDS = 0.9  # less than a second of waiting, or the caller has gone
+RETRY_WINDOW_SECONDS = 0.5  # a try that begins by then and waits for a lock still ends within a second
 RETRY_WAIT_SECONDS = 0.02
 
 _ANOTHER_TRY = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock timeout
@@ -84,12 +84,12 @@ class Database:
         """Run the command in one transaction and return its result once that has committed.
 
         A deadlock, a serialization failure, a lock timeout or a stale plan runs it again from the start, at most three
-        times and while less than 0.9 s have passed. Raises what the command refuses with, Contention, Overloaded or
+        times and only while the last try would end within a second. Raises what the command refuses with, Contention, Overloaded or
         DatabaseUnavailable; nothing was changed then, except that a commit cut off half-way may have happened.
         """
 
         async def attempt() -> T:
-            async with self._engine.begin() as connection:
+            async with _connect(self._engine) as connection, connection.begin():
                 return await command(connection, *args, **kwargs)
 
         return await _with_retries(attempt)
@@ -101,7 +101,7 @@ class Database:
         """
 
         async def attempt() -> T:
-            async with self._autocommit.connect() as connection:
+            async with _connect(self._autocommit) as connection:
                 return await statement(connection, *args, **kwargs)
 
         return await _with_retries(attempt)
@@ -125,6 +125,7 @@ async def open_database(settings: Settings, *, application: str) -> AsyncIterato
         hide_parameters=True,  # an error's text goes into the log; addresses and hashes must not
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    event.listen(engine.sync_engine, "handle_error", _hang_up)
     try:
         yield Database(engine)
     finally:
@@ -137,8 +138,27 @@ def _refuse_closed(connection: DBAPIConnection, *_: object) -> None:
         raise DisconnectionError
 
 
+def _hang_up(context: ExceptionContext) -> None:
+    """On a server that does not answer, at once: SQLAlchemy would ask it to roll back and wait for that as long again."""
+    driver = context.connection.connection.driver_connection if context.connection is not None else None
+    if driver is not None and isinstance(context.original_exception, _NO_ANSWER):
+        driver.terminate()
+        context.is_disconnect = True
+
+
+@asynccontextmanager
+async def _connect(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection of the pool, if there is one in time."""
+    async with asyncio.timeout(CONNECTION_WAIT_SECONDS):
+        connection = await engine.connect().start()
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
 def _connect_arguments(settings: Settings, application: str) -> dict[str, object]:
-    arguments: dict[str, object] = {"timeout": CONNECT_TIMEOUT_SECONDS, "command_timeout": COMMAND_TIMEOUT_SECONDS}
+    arguments: dict[str, object] = {"command_timeout": COMMAND_TIMEOUT_SECONDS}
     if settings.has_pooler:
         # A pooler hands one session to many of us: no statement names of our own, no start-up parameters.
         return arguments | {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
