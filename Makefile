@@ -1,7 +1,7 @@
 # Every command of Holdfast by name. What a command does is written in Python, in deploy/local/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up start stop dev status logs mail token psql demo seed down-hard check lint types contracts test proof coverage schema format lock
+.PHONY: help setup up start stop dev status logs mail token psql demo seed down-hard secrets check lint types contracts test proof coverage schema format lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -62,6 +62,9 @@ seed: setup ## fill the running stack: SIZE=1000000 adds what is missing to a mi
 
 down-hard: setup ## stop everything and remove its data, after asking; YES=1 does not ask
 	@$(STACK) down-hard $(if $(YES),--yes)
+
+secrets: setup ## print new secrets for a deployment
+	@$(BIN)/python -m services.cli.main secrets
 
 check: lint types contracts test ## all that CI runs
 

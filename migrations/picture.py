@@ -21,7 +21,8 @@ _ARRANGEMENT = (
     ("stock_items", "stock_levels", "low_stock"),
     ("stock_movements", "reservation_lines", "outbox"),
     ("reservations", "idempotency_keys"),
-    ("accounts", "notifications"),
+    ("accounts", "notifications", "signing_keys"),
+    ("sessions", "refresh_tokens", "mail_tokens", "revocations", "audit_events"),
 )
 _COLOURS = {
     "accounts": "#7c3aed",
@@ -32,7 +33,7 @@ _COLOURS = {
     "runtime": "#475569",
 }
 _FEATURES = {
-    "accounts": ("accounts",),
+    "accounts": ("accounts", "sessions", "refresh_tokens", "mail_tokens", "revocations", "signing_keys", "audit_events"),
     "catalog": ("products", "warehouses"),
     "stock": ("stock_items", "stock_levels", "low_stock", "stock_movements"),
     "reservations": ("reservations", "reservation_lines"),

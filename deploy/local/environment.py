@@ -9,7 +9,7 @@ import os
 import secrets
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from deploy.local import ports
@@ -85,7 +85,9 @@ def resolve(places: Places, environ: Mapping[str, str]) -> Stack:
         variables[URLS["valkey"]] = f"redis://127.0.0.1:{ports.remembered(places.ports, 'valkey', given=given)}/0"
     if "mail" in own:
         variables[URLS["mail"]] = f"smtp://127.0.0.1:{variables['HOLDFAST_SMTP_PORT']}"
-    return Stack(places, variables, own)
+    stack = Stack(places, variables, own)
+    # Where links in mails lead: to where this machine reaches the API, unless the caller knows better.
+    return replace(stack, variables={"HOLDFAST_PUBLIC_URL": stack.api_url, **variables})
 
 
 def _defaults() -> dict[str, str]:

@@ -18,7 +18,7 @@ from deploy.local.demo_story import happen
 from deploy.local.places import PLACES
 from services.inventory.accounts import commands as accounts
 from services.inventory.accounts import store as account_store
-from services.inventory.accounts.model import Role
+from services.inventory.accounts.model import Origin, Role
 from services.inventory.accounts.passwords import Passwords
 from services.inventory.accounts.permissions import Caller
 from services.inventory.catalog import commands as catalog
@@ -51,7 +51,7 @@ async def _account(database: Database, passwords: Passwords, credentials: Creden
         return
     password_hash = await passwords.hash(login.password)
     if known is not None:  # .run/credentials.json was lost, the database was not
-        await database.transact(accounts.set_password, known[0].account_id, password_hash=password_hash)
+        await database.transact(accounts.set_password, known[0].account_id, password_hash=password_hash, origin=Origin())
     else:
         name = f"Demo {role}"
         await database.transact(accounts.create_account, email=login.email, full_name=name, role=role, password_hash=password_hash)

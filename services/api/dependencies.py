@@ -12,10 +12,13 @@ from fastapi.security import OAuth2PasswordBearer
 from pydantic import BaseModel
 
 from services.api.errors import KEY_HEADER
+from services.inventory.accounts import audit
+from services.inventory.accounts.access import Access
 from services.inventory.accounts.errors import NotSignedIn, PermissionMissing
+from services.inventory.accounts.model import Action, AuditEntry, Origin, Outcome
 from services.inventory.accounts.passwords import Passwords
 from services.inventory.accounts.permissions import PERMISSIONS, Caller, Permission
-from services.inventory.accounts.tokens import Tokens
+from services.inventory.accounts.sessions import RefreshTokens
 from services.runtime.database import Database
 from services.runtime.idempotency import KEY_LENGTH_MAX, IdempotencyKey
 from services.runtime.paging import Cursors
@@ -45,7 +48,8 @@ class Assembled:
 
     resources: Resources
     passwords: Passwords
-    tokens: Tokens
+    refresh_tokens: RefreshTokens
+    access: Access
     cursors: Cursors
 
 
@@ -58,7 +62,12 @@ async def _database(request: Request) -> Database:
     return assembled(request).resources.database
 
 
+async def _origin(request: Request) -> Origin:
+    return Origin(request.client.host if request.client else None, request.headers.get("user-agent"))
+
+
 CurrentDatabase = Annotated[Database, Depends(_database)]
+CurrentOrigin = Annotated[Origin, Depends(_origin)]
 
 
 class Requires(OAuth2PasswordBearer):
@@ -72,12 +81,18 @@ class Requires(OAuth2PasswordBearer):
         self.permission = permission
 
     async def __call__(self, request: Request) -> Caller | None:  # type: ignore[override]  # theirs returns the token
-        caller = _caller(request)
+        caller = await _caller(request)
         if self.permission in PERMISSIONS[caller.role if caller else None]:
             return caller
         if caller is None:
             raise NotSignedIn
+        await self._tell(request, caller)
         raise PermissionMissing(self.permission)
+
+    async def _tell(self, request: Request, caller: Caller) -> None:
+        origin, details = await _origin(request), {"permission": self.permission.value}
+        entry = AuditEntry(Action.ACT, Outcome.DENIED, caller.account_id, None, origin.ip, details)
+        await assembled(request).resources.database.transact(audit.append, entry)
 
 
 def requires(permission: Permission) -> DependsOn:
@@ -93,14 +108,14 @@ async def _everybody() -> None:
 OPEN_TO_ALL = Depends(_everybody)
 
 
-def _caller(request: Request) -> Caller | None:
-    header = request.headers.get("authorization")
-    if header is None:
+async def _caller(request: Request) -> Caller | None:
+    headers = request.headers.getlist("authorization")
+    if not headers:
         return None
-    scheme, _, token = header.partition(" ")
-    if scheme.lower() != "bearer":
+    scheme, _, token = headers[0].partition(" ")
+    if scheme.lower() != "bearer" or len(headers) > 1:  # of two, a proxy in front may have read the other
         raise NotSignedIn
-    caller = assembled(request).tokens.verify(token)
+    caller = await assembled(request).access.caller(token)
     request.scope["account_id"] = caller.account_id  # for the log line
     return caller
 

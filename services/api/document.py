@@ -38,11 +38,12 @@ answer and `{replayed}: true`; with other contents it is 422. A refusal leaves n
 """
 TAGS = [
     {"name": "auth", "description": "Who is asking"},
+    {"name": "accounts", "description": "Your account, and everybody's for the admin"},
     {"name": "products", "description": "What can be stocked"},
     {"name": "warehouses", "description": "Where it can be stocked"},
     {"name": "stock", "description": "How much there is, what of it can be promised, and the ledger of what moved"},
     {"name": "reservations", "description": "Who has been promised what"},
-    {"name": "admin", "description": "Whether all is well"},
+    {"name": "admin", "description": "Whether all is well, and who did what"},
     {"name": "health", "description": "Whether the process lives and can serve"},
 ]
 ABOUT: Json = {

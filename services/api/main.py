@@ -8,13 +8,17 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
 from services.api import errors
+from services.api.account import pages as account_pages
 from services.api.dependencies import Assembled
-from services.api.docs import pages
+from services.api.docs import pages as docs_pages
 from services.api.document import ABOUT, Documented
 from services.api.middleware import EveryRequest
 from services.api.routes import (
+    accounts,
     admin,
+    audit,
     auth,
+    credentials,
     health,
     ledger,
     levels,
@@ -26,7 +30,9 @@ from services.api.routes import (
     transitions,
     warehouses,
 )
+from services.inventory.accounts.access import Access
 from services.inventory.accounts.passwords import Passwords
+from services.inventory.accounts.sessions import RefreshTokens
 from services.inventory.accounts.tokens import Tokens
 from services.runtime.paging import Cursors
 from services.runtime.resources import open_resources
@@ -38,6 +44,8 @@ STOP_SECONDS = 20  # to finish what was accepted
 
 _ROUTERS = (
     auth.router,
+    credentials.router,
+    accounts.router,
     products.router,
     warehouses.router,
     stock.router,
@@ -48,6 +56,7 @@ _ROUTERS = (
     reservations.router,
     transitions.router,
     admin.router,
+    audit.router,
 )
 
 
@@ -58,7 +67,8 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_resources(settings, application="holdfast-api") as resources:
             with Passwords(settings) as passwords:
-                app.state.assembled = Assembled(resources, passwords, Tokens(settings), Cursors(settings))
+                access = Access(resources.database, Tokens(settings))
+                app.state.assembled = Assembled(resources, passwords, RefreshTokens(settings), access, Cursors(settings))
                 yield
 
     app = Documented(
@@ -74,7 +84,8 @@ def create_app(settings: Settings) -> FastAPI:
     for router in _ROUTERS:
         app.include_router(router, prefix="/v1")
     app.include_router(health.router)
-    app.include_router(pages.router)
+    app.include_router(docs_pages.router)
+    app.include_router(account_pages.router)
     app.state.templates = {context.endpoint: context.path for context in iter_route_contexts(app.routes)}
     app.add_middleware(EveryRequest)
     return app

@@ -25,6 +25,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from services.inventory.accounts.model import EMAIL_LENGTH_MAX, FULL_NAME_LENGTH_MAX, is_email
 from services.inventory.catalog.model import CODE_LENGTH_MAX, normalise_code
 
 T = TypeVar("T")
@@ -120,6 +121,24 @@ PathKey = Annotated[PathText, AfterValidator(_as_normalised)]
 ProductKey = Annotated[PathKey, Path(description="Its id or sku", examples=["TEE-M"])]
 WarehouseKey = Annotated[PathKey, Path(description="Its id or code", examples=["AMS"])]
 
+
+def _like_an_address(text: str) -> str:
+    if not is_email(text):
+        raise ValueError("must be an e-mail address, such as ann@example.com")
+    return text
+
+
+EmailAddress = Annotated[
+    str,
+    StringConstraints(strict=True, max_length=EMAIL_LENGTH_MAX, strip_whitespace=True),
+    AfterValidator(_like_an_address),
+    WithJsonSchema({"type": "string", "format": "email", "maxLength": EMAIL_LENGTH_MAX}),
+]
+
+# Blanks are stripped before the length is measured, which two constraints one after the other would do the other way round.
+FullName = Annotated[
+    str, StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=FULL_NAME_LENGTH_MAX), AfterValidator(storable)
+]
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
 

@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import os
+import secrets
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -11,14 +12,16 @@ import typer
 from alembic import command
 from alembic.config import Config
 
+from services.cli.accounts import accounts, keys
 from services.inventory.reservations import reconciling
 from services.inventory.reservations.model import Repair, Violation
 from services.runtime.logs import log
 from services.runtime.resources import open_resources
-from services.runtime.settings import InvalidSettings, Settings, load_settings, unknown_variables
+from services.runtime.settings import PREFIX, InvalidSettings, Settings, load_settings, unknown_variables
 from services.runtime.startup import start_process
 
 LEFT = " (left: more is promised than there is; count it with on_shortage=displace, or cancel a reservation)"
+SECRET_BYTES = 48
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
 app = typer.Typer(
@@ -26,6 +29,8 @@ app = typer.Typer(
 )
 config = typer.Typer(no_args_is_help=True, help="Look at the settings.")
 app.add_typer(config, name="config")
+app.add_typer(accounts, name="accounts")
+app.add_typer(keys, name="keys")
 
 
 @app.command()
@@ -49,6 +54,13 @@ def check() -> None:
     if unknown:
         raise typer.Exit(1)
     typer.echo("The settings are complete.")
+
+
+@app.command("secrets")
+def make_secrets() -> None:
+    """Print new secrets, to be put into the environment."""
+    for name in ("TOKEN_SECRET", "PASSWORD_PEPPER"):
+        typer.echo(f"{PREFIX}{name}={secrets.token_urlsafe(SECRET_BYTES)}")
 
 
 @app.command()

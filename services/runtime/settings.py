@@ -1,6 +1,7 @@
 """Every setting of every process, from `HOLDFAST_` variables; `.env.example` explains each."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, Self
 from urllib.parse import SplitResult, urlsplit
@@ -13,6 +14,10 @@ SECRET_LENGTH_MIN = 32  # HS256 wants a key as long as its hash; 32 characters o
 SECRET_DISTINCT_MIN = 10  # "aaaa…" and "changemechangeme…" have fewer
 PORT_MAX = 65_535
 
+_MADE = {"token_secret", "password_pepper"}
+_MAKE_ONE = f"make one of at least {SECRET_LENGTH_MIN} random characters with `make secrets`"
+_LINKABLE = re.compile(r"[!-~]+")
+
 
 class InvalidSettings(Exception):
     """The environment cannot run this process; the message says what to change, and never shows a value."""
@@ -21,7 +26,7 @@ class InvalidSettings(Exception):
 def _strong(secret: SecretStr) -> SecretStr:
     value = secret.get_secret_value()
     if len(value) < SECRET_LENGTH_MIN or len(set(value)) < SECRET_DISTINCT_MIN:
-        raise ValueError(f"is weak: make one of at least {SECRET_LENGTH_MIN} random characters with `openssl rand -base64 48`")
+        raise ValueError(f"is weak: {_MAKE_ONE}")
     return secret
 
 
@@ -42,6 +47,15 @@ def _has_legal_port(parts: SplitResult) -> bool:
         return False
 
 
+def _base_url(url: str) -> str:
+    parts = urlsplit(url)
+    is_a_place = parts.scheme in {"http", "https"} and parts.hostname and _has_legal_port(parts)
+    # It is written into mails: nothing in it may end a link, hide the host or be a password.
+    if not is_a_place or parts.query or parts.fragment or "@" in parts.netloc or not _LINKABLE.fullmatch(url):
+        raise ValueError("must be a URL like https://shop.example")
+    return url.rstrip("/")
+
+
 Secret = Annotated[SecretStr, AfterValidator(_strong)]
 Port = Annotated[int, Field(ge=1, le=PORT_MAX)]
 DatabaseUrl = Annotated[SecretStr, _url_of("postgresql")]  # a URL may carry a password, so none is ever printed
@@ -60,6 +74,7 @@ class Settings(BaseSettings):
     password_pepper: Secret
     bcrypt_cost: Annotated[int, Field(ge=4, le=16)] = 12
 
+    public_url: Annotated[str, AfterValidator(_base_url)] | None = None
     host: str = "127.0.0.1"
     port: Port = 8000
     api_workers: Annotated[int, Field(ge=1, le=64)] = 2
@@ -80,6 +95,11 @@ class Settings(BaseSettings):
         if self.token_secret == self.password_pepper:
             raise ValueError("HOLDFAST_TOKEN_SECRET and HOLDFAST_PASSWORD_PEPPER are the same: whoever learns one would have both")
         return self
+
+    @property
+    def base_url(self) -> str:
+        """What links in mails start with. From the settings alone: whoever sends a request could put any name into it."""
+        return self.public_url or f"http://127.0.0.1:{self.port}"
 
     @property
     def direct_url(self) -> str:
@@ -112,8 +132,11 @@ def load_settings() -> Settings:
 
 def _sentences(error: ValidationError) -> Iterable[str]:
     for fault in error.errors(include_input=False, include_url=False):
-        reason = "is not set" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
-        yield f"{PREFIX}{str(fault['loc'][0]).upper()} {reason}" if fault["loc"] else reason
+        name = str(fault["loc"][0]) if fault["loc"] else ""
+        reason = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] == "missing":
+            reason = f"is not set: {_MAKE_ONE}" if name in _MADE else "is not set"
+        yield f"{PREFIX}{name.upper()} {reason}" if name else reason
 
 
 def unknown_variables(environment: Mapping[str, str]) -> Iterable[str]:

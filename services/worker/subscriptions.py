@@ -4,6 +4,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.inventory.accounts.events import (
+    AccountRegistered,
+    AccountRegisteredAgain,
+    MailWithheld,
+    PasswordChanged,
+    PasswordForgotten,
+    SessionReused,
+)
 from services.inventory.notifications.commands import notify_owner
 from services.inventory.reservations.events import (
     HELD,
@@ -25,6 +33,12 @@ SUBSCRIPTIONS: Mapping[str, Sequence[Reaction]] = {
     ReservationDisplaced.name: (notify_owner,),
     ReservationFulfilled.name: (notify_owner,),
     ReservationExpired.name: (notify_owner,),
+    AccountRegistered.name: (notify_owner,),
+    AccountRegisteredAgain.name: (notify_owner,),
+    MailWithheld.name: (),
+    PasswordForgotten.name: (notify_owner,),
+    PasswordChanged.name: (notify_owner,),
+    SessionReused.name: (notify_owner,),
     LOW: (),
     OUT: (),
 }

@@ -25,7 +25,7 @@ async def test_who_signs_in_can_act(nobody: Client, people: People) -> None:
 
     assert answer.status_code == 200
     body = answer.json()
-    assert body.keys() == {"access_token", "token_type", "expires_in"}
+    assert body.keys() == {"access_token", "token_type", "expires_in", "refresh_token"}
     assert (body["token_type"], body["expires_in"]) == ("bearer", 900)
     assert answer.headers["Cache-Control"] == "private, no-store"
     nobody.http.headers["Authorization"] = f"Bearer {body['access_token']}"

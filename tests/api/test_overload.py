@@ -13,6 +13,8 @@ from tests.support.eventually import eventually
 from tests.support.people import People
 from tests.support.problems import assert_problem, nothing_changes
 from tests.support.settings import Where
+from tests.support.statements import statements
+from tests.support.together import together
 from tests.support.unplugged import NOWHERE, serving
 
 
@@ -78,6 +80,19 @@ async def test_more_passwords_than_can_be_checked_are_refused_at_once(people: Pe
         answer = await client.http.post("/v1/auth/token", data={"username": person.email, "password": person.password})
 
     assert answer.status_code == 200
+
+
+async def test_those_who_are_refused_a_sign_in_cost_the_database_nothing(nobody: Client, people: People) -> None:
+    person = await people.join()
+    form = {"username": person.email, "password": person.password}
+
+    with statements() as said:
+        answers = await together(*(nobody.http.post("/v1/auth/token", data=form) for _ in range(50)))
+
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert len(refused) == 50 - THREADS - WAITING_MAX
+    assert assert_problem(refused[0], 503, "overloaded")["retryable"]
+    assert sum("password_hash" in statement and "FOR" not in statement for statement in said) == THREADS + WAITING_MAX
 
 
 async def test_a_row_that_somebody_sits_on_is_contention(customer: Client, staff: Client, database: Database) -> None:

@@ -10,7 +10,7 @@ from tests.support.problems import assert_fault, assert_problem, nothing_changes
 
 LEDGER = (
     "SELECT movement_id::text, warehouse, delta, on_hand_after, reason, reference, actor"
-    " FROM stock_movements JOIN stock_now USING (item_id) WHERE reason LIKE 'transfer%' ORDER BY movement_id"
+    " FROM stock_movements JOIN stock_now USING (item_id) WHERE reason LIKE 'transfer%' ORDER BY delta"
 )
 
 

@@ -49,19 +49,33 @@ def test_for_people_it_is_text() -> None:
     assert said.count(CANARY) == said.count(f'password = "{CANARY}"') == 0
 
 
-async def talk(url: str, email: str, password: str) -> None:
-    """Everything that a customer may say, right and wrong, with a canary in it."""
+async def talk(url: str, email: str, password: str) -> set[str]:
+    """Everything that a customer may say, right and wrong, with a canary in it; the tokens that were given out meanwhile."""
+    tokens = set()
     async with httpx.AsyncClient(base_url=url) as http:
         for username, word in ((email, password), (email, f"{CANARY}-password"), (f"{CANARY}@example.com", "x"), (f"{CANARY}\0@x", "x")):
             answer = await http.post("/v1/auth/token", data={"username": username, "password": word})
             if answer.is_success:
-                http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+                given = answer.json()
+                http.headers["Authorization"] = f"Bearer {given['access_token']}"
+                tokens |= {given["access_token"], given["refresh_token"]}
+        for token in (*tokens, CANARY):
+            answer = await http.post("/v1/auth/refresh", json={"refresh_token": token[:200]}, headers={"User-Agent": CANARY})
+            tokens |= {answer.json()["refresh_token"]} if answer.is_success else set()
+        await http.post("/v1/auth/register", json={"email": f"{CANARY}@example.com", "password": f"{CANARY} word", "full_name": CANARY})
+        await http.post("/v1/auth/forgot-password", json={"email": email})
+        for path in ("verify-email", "reset-password", "logout"):
+            await http.post(f"/v1/auth/{path}", json={"token": CANARY, "refresh_token": CANARY, "new_password": f"{CANARY} word"})
+        await http.post("/v1/auth/logout", json={"refresh_token": CANARY})
+        await http.post("/v1/products", json={"sku": CANARY, "name": CANARY})
+        await http.post("/v1/auth/change-password", json={"current_password": CANARY, "new_password": f"{CANARY} word"})
         await http.get("/v1/products", headers={"Authorization": f"Bearer {CANARY}"})
         await http.get(f"/v1/products/{CANARY}", params={CANARY: CANARY})
         await http.get(f"/{CANARY}")
         body = {"lines": [line("TEE")], "external_ref": CANARY, "metadata": {CANARY: CANARY}}
         answer = await http.post("/v1/reservations", json=body, headers={"Idempotency-Key": CANARY, "User-Agent": CANARY})
         assert answer.status_code == 500, answer.text
+    return tokens
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
@@ -76,11 +90,15 @@ async def test_no_line_holds_a_password_a_token_an_address_or_a_body(
     await database.do("ALTER TABLE reservations ADD CONSTRAINT nobody_knows_me CHECK (false)")
     api = await processes.api(workers=1, log_format=log_format, smtp_url=f"smtp://me:{CANARY}@127.0.0.1:1")
 
-    await talk(api.url, person.email, person.password)
+    tokens = await talk(api.url, person.email, person.password)
     await api.program.stop()
 
     log = (tmp_path / "0-services.api.main.log").read_text()
     assert "nobody_knows_me" in log  # the cause is there
     assert "/v1/auth/token" in log
-    for secret in (CANARY, person.email, person.password, "eyJ", "hunter2"):
+    assert len(tokens) == 3
+    trail = str(await database.rows("SELECT t::text FROM audit_events t"))
+    assert trail.count("session.sign_in") == 3  # a success, and the failures that got as far as a password
+    for secret in (CANARY, person.email, person.password, "eyJ", "hunter2", *tokens):
         assert secret not in log, log
+        assert secret not in trail, trail

@@ -34,11 +34,21 @@ def test_migrations_go_past_a_pooler() -> None:
     assert chosen.has_pooler
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "BROKER_URL", "SMTP_URL", "TOKEN_SECRET", "PASSWORD_PEPPER"])
+@pytest.mark.parametrize("name", ["DATABASE_URL", "BROKER_URL", "SMTP_URL"])
 def test_what_must_be_set_is_named(variables: pytest.MonkeyPatch, name: str) -> None:
     variables.delenv(PREFIX + name)
 
     with pytest.raises(InvalidSettings, match=f"^{PREFIX}{name} is not set$"):
+        load_settings()
+
+
+@pytest.mark.parametrize("name", ["TOKEN_SECRET", "PASSWORD_PEPPER"])
+def test_a_missing_secret_is_named_with_how_to_make_one(variables: pytest.MonkeyPatch, name: str) -> None:
+    variables.delenv(PREFIX + name)
+
+    with pytest.raises(
+        InvalidSettings, match=f"^{PREFIX}{name} is not set: make one of at least 32 random characters with `make secrets`$"
+    ):
         load_settings()
 
 
@@ -63,6 +73,12 @@ def test_a_weak_secret_does_not_start_and_is_not_shown(variables: pytest.MonkeyP
         ("SMTP_URL", "smtps://me:hunter2@localhost"),
         ("SMTP_URL", "smtp://me:hunter2@localhost:99999"),
         ("DATABASE_URL", "postgresql://me:hunter2@localhost:port/holdfast"),
+        ("PUBLIC_URL", "shop.hunter2"),
+        ("PUBLIC_URL", "ftp://shop.hunter2"),
+        ("PUBLIC_URL", "https://shop.example/?hunter2"),
+        ("PUBLIC_URL", "https://shop.example/#hunter2"),
+        ("PUBLIC_URL", "https://me:hunter2@shop.example"),
+        ("PUBLIC_URL", "https://shop.example/ hunter2"),
         ("PORT", "0"),
         ("PORT", "65536"),
         ("PORT", "hunter2"),
@@ -88,10 +104,18 @@ def test_an_empty_variable_is_one_that_is_not_set(variables: pytest.MonkeyPatch,
     variables.setenv(PREFIX + name, "")
 
     if name == "TOKEN_SECRET":
-        with pytest.raises(InvalidSettings, match=f"^{PREFIX}{name} is not set$"):
+        with pytest.raises(InvalidSettings, match=f"^{PREFIX}{name} is not set: "):
             load_settings()
     else:
         assert load_settings().port == 8000
+
+
+def test_links_start_where_the_api_listens_unless_the_settings_know_better(variables: pytest.MonkeyPatch) -> None:
+    variables.setenv("HOLDFAST_PORT", "8123")
+    assert load_settings().base_url == "http://127.0.0.1:8123"
+
+    variables.setenv("HOLDFAST_PUBLIC_URL", "https://shop.example/stock/")
+    assert load_settings().base_url == "https://shop.example/stock"
 
 
 def test_one_secret_for_two_purposes_does_not_start(variables: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default as modern
@@ -18,7 +18,7 @@ class Mails:
         self.received: list[EmailMessage] = []
         self.url = ""
         self._arrived = asyncio.Condition()
-        self._replies: deque[str] = deque()
+        self._replies: deque[str | Callable[[EmailMessage], str]] = deque()
         self._may_answer = asyncio.Event()
         self._may_answer.set()
 
@@ -28,8 +28,11 @@ class Mails:
             await self._arrived.wait_for(lambda: len(self.received) >= count)
         return self.received
 
-    def answer_next(self, *replies: str) -> None:
-        """Answer the next mails with these lines; what is not answered with 2xx is not kept. After them, all is well again."""
+    def answer_next(self, *replies: str | Callable[[EmailMessage], str]) -> None:
+        """Answer the next mails with these lines, or what is made of the mail; what is not answered with 2xx is not kept.
+
+        After them, all is well again.
+        """
         self._replies.extend(replies)
 
     def withhold_answers(self) -> None:
@@ -40,18 +43,24 @@ class Mails:
         self._may_answer.set()
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd names it
-        reply = self._replies.popleft() if self._replies else "250 kept"
+        scripted = self._replies.popleft() if self._replies else "250 kept"
+        mail = _read(envelope)
+        reply = scripted if isinstance(scripted, str) else scripted(mail)
         if reply.startswith("2"):
-            await self._keep(envelope)
+            await self._keep(mail)
         await self._may_answer.wait()
         return reply
 
-    async def _keep(self, envelope: Envelope) -> None:
-        assert isinstance(envelope.content, bytes)
-        content = envelope.content.replace(b"\r\n", b"\n")  # the line ends of the wire are not the mail's
+    async def _keep(self, mail: EmailMessage) -> None:
         async with self._arrived:
-            self.received.append(BytesParser(EmailMessage, policy=modern).parsebytes(content))
+            self.received.append(mail)
             self._arrived.notify_all()
+
+
+def _read(envelope: Envelope) -> EmailMessage:
+    assert isinstance(envelope.content, bytes)
+    content = envelope.content.replace(b"\r\n", b"\n")  # the line ends of the wire are not the mail's
+    return BytesParser(EmailMessage, policy=modern).parsebytes(content)
 
 
 @pytest_asyncio.fixture

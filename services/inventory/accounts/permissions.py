@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from services.inventory.accounts.model import AccountId, Role
+from services.inventory.accounts.model import AccountId, Role, SessionId
 
 
 class Permission(StrEnum):
+    ACCOUNT_USE_OWN = "account:use_own"
     CATALOG_READ = "catalog:read"
     CATALOG_WRITE = "catalog:write"
     STOCK_READ = "stock:read"
@@ -18,10 +19,12 @@ class Permission(StrEnum):
     RESERVATIONS_FULFIL = "reservations:fulfil"
     RESERVATIONS_WITHOUT_QUOTA = "reservations:without_quota"
     RECONCILIATION_READ = "reconciliation:read"
+    ACCOUNTS_MANAGE = "accounts:manage"
+    AUDIT_READ = "audit:read"
 
 
 _ANYBODY = frozenset({Permission.CATALOG_READ})
-_CUSTOMER = _ANYBODY | {Permission.RESERVATIONS_USE_OWN}
+_CUSTOMER = _ANYBODY | {Permission.ACCOUNT_USE_OWN, Permission.RESERVATIONS_USE_OWN}
 _STAFF = _CUSTOMER | {
     Permission.CATALOG_WRITE,
     Permission.STOCK_READ,
@@ -36,7 +39,7 @@ PERMISSIONS: dict[Role | None, frozenset[Permission]] = {
     None: _ANYBODY,  # a caller without a token
     Role.CUSTOMER: _CUSTOMER,
     Role.STAFF: _STAFF,
-    Role.ADMIN: _STAFF | {Permission.RECONCILIATION_READ},
+    Role.ADMIN: _STAFF | {Permission.RECONCILIATION_READ, Permission.ACCOUNTS_MANAGE, Permission.AUDIT_READ},
 }
 
 
@@ -46,6 +49,7 @@ class Caller:
 
     account_id: AccountId
     role: Role
+    session_id: SessionId | None = None  # None: not by HTTP, but by one of our own processes
 
     def may(self, permission: Permission) -> bool:
         return permission in PERMISSIONS[self.role]

@@ -1,59 +1,151 @@
-"""Every statement about accounts."""
+"""Every statement about accounts and the tokens of mailed links."""
 
-from sqlalchemy import RowMapping, bindparam, insert, select, update
+from collections.abc import Mapping
+from datetime import timedelta
+
+from sqlalchemy import RowMapping, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.accounts.errors import EmailTaken
-from services.inventory.accounts.model import Account, AccountId, Role
-from services.inventory.accounts.tables import accounts
+from services.inventory.accounts.model import MAIL_TOKEN_SECONDS, Account, AccountId, Purpose, Role
+from services.inventory.accounts.tables import accounts, mail_tokens
 from services.runtime.database import constraint_name
 
-_columns = (accounts.c.account_id, accounts.c.email, accounts.c.full_name, accounts.c.role, accounts.c.is_disabled)
-_INSERT = insert(accounts)
-_GET = select(*_columns).where(accounts.c.account_id == bindparam("account_id"))
-_FIND_CREDENTIALS = select(*_columns, accounts.c.password_hash).where(accounts.c.email == bindparam("email"))
-_SET_PASSWORD = update(accounts).where(accounts.c.account_id == bindparam("of_account"))
+COLUMNS = (
+    accounts.c.account_id,
+    accounts.c.email,
+    accounts.c.full_name,
+    accounts.c.role,
+    accounts.c.is_disabled,
+    accounts.c.created_at,
+    accounts.c.verified_at,
+)
+_of_account = accounts.c.account_id == bindparam("of_account")
+_ADD = insert(accounts).values(verified_at=func.clock_timestamp()).returning(*COLUMNS)
+_register = upsert(accounts)
+# Who registers an address that nobody verified takes its place: whoever reads the mailbox decides which of them it is.
+_REGISTER = _register.on_conflict_do_update(
+    constraint="an_email_has_one_account",
+    set_={"full_name": _register.excluded.full_name, "password_hash": _register.excluded.password_hash},
+    where=accounts.c.verified_at.is_(None) & ~accounts.c.is_disabled,
+).returning(accounts.c.account_id)
+_FIND = select(*COLUMNS).where(_of_account)
+_FIND_BY_EMAIL = select(*COLUMNS).where(accounts.c.email == bindparam("of_email"))
+_FIND_CREDENTIALS = select(*COLUMNS, accounts.c.password_hash).where(accounts.c.email == bindparam("of_email"))
+_LOCK = select(*COLUMNS, accounts.c.password_hash).where(_of_account).with_for_update(key_share=True)
+_LOCK_ADMINS = (
+    select(accounts.c.account_id)
+    .where(accounts.c.role == literal(Role.ADMIN.value, literal_execute=True), ~accounts.c.is_disabled, accounts.c.verified_at.is_not(None))
+    .order_by(accounts.c.account_id)
+    .with_for_update(key_share=True)
+)
+_FIND_PASSWORD_HASH = select(accounts.c.password_hash).where(_of_account)
+_SET = update(accounts).where(_of_account)
+_VERIFY = _SET.values(verified_at=func.coalesce(accounts.c.verified_at, func.clock_timestamp()))
+
+_FORGET_DEAD_TOKENS = delete(mail_tokens).where(
+    mail_tokens.c.account_id == bindparam("of_account"), mail_tokens.c.expires_at <= func.clock_timestamp()
+)
+_ADD_TOKEN = insert(mail_tokens).values(expires_at=func.clock_timestamp() + timedelta(seconds=MAIL_TOKEN_SECONDS))
+_is_this = (mail_tokens.c.token_hash == bindparam("of_hash")) & (mail_tokens.c.purpose == bindparam("of_purpose"))
+_FIND_TOKEN = select(mail_tokens.c.account_id).where(_is_this, mail_tokens.c.expires_at > func.clock_timestamp())
+_FORGET_TOKENS = delete(mail_tokens).where(
+    mail_tokens.c.account_id == bindparam("of_account"), mail_tokens.c.purpose == bindparam("of_purpose")
+)
 
 
-async def add(connection: AsyncConnection, account: Account, *, password_hash: str) -> None:
-    """Insert the account. Refuses: EmailTaken."""
-    values = {
-        "account_id": account.account_id,
-        "email": account.email,
-        "full_name": account.full_name,
-        "role": account.role.value,
-        "is_disabled": account.is_disabled,
-        "password_hash": password_hash,
-    }
+async def add(connection: AsyncConnection, account_id: AccountId, *, email: str, full_name: str, role: Role, password_hash: str) -> Account:
+    """Insert an account that may sign in. Refuses: EmailTaken."""
+    values = {"account_id": account_id, "email": email, "full_name": full_name, "role": role.value, "password_hash": password_hash}
     try:
-        await connection.execute(_INSERT, values)
+        return account_of((await connection.execute(_ADD, values)).mappings().one())
     except IntegrityError as error:
         if constraint_name(error) == "an_email_has_one_account":
             raise EmailTaken from error
         raise
 
 
+async def register(
+    connection: AsyncConnection, account_id: AccountId, *, email: str, full_name: str, password_hash: str
+) -> AccountId | None:
+    """Insert an account that nobody verified yet, or take the place of such a one; its id. None if the address has an account."""
+    values = {"account_id": account_id, "email": email, "full_name": full_name, "role": Role.CUSTOMER.value, "password_hash": password_hash}
+    registered: AccountId | None = (await connection.execute(_REGISTER, values)).scalar_one_or_none()
+    return registered
+
+
+async def find(connection: AsyncConnection, account_id: AccountId) -> Account | None:
+    row = (await connection.execute(_FIND, {"of_account": account_id})).mappings().one_or_none()
+    return account_of(row) if row else None
+
+
 async def get(connection: AsyncConnection, account_id: AccountId) -> Account:
     """The account, which is known to exist."""
-    return _account((await connection.execute(_GET, {"account_id": account_id})).mappings().one())
+    return account_of((await connection.execute(_FIND, {"of_account": account_id})).mappings().one())
+
+
+async def find_by_email(connection: AsyncConnection, email: str) -> Account | None:
+    """The account of a normalised address."""
+    row = (await connection.execute(_FIND_BY_EMAIL, {"of_email": email})).mappings().one_or_none()
+    return account_of(row) if row else None
 
 
 async def find_credentials(connection: AsyncConnection, email: str) -> tuple[Account, str] | None:
     """The account of a normalised address with its password hash, which must go no further than the check."""
-    row = (await connection.execute(_FIND_CREDENTIALS, {"email": email})).mappings().one_or_none()
-    return (_account(row), row["password_hash"]) if row else None
+    row = (await connection.execute(_FIND_CREDENTIALS, {"of_email": email})).mappings().one_or_none()
+    return (account_of(row), row["password_hash"]) if row else None
+
+
+async def get_password_hash(connection: AsyncConnection, account_id: AccountId) -> str:
+    """Of an account that is known to exist; it must go no further than the check."""
+    password_hash: str = (await connection.execute(_FIND_PASSWORD_HASH, {"of_account": account_id})).scalar_one()
+    return password_hash
+
+
+async def lock(connection: AsyncConnection, account_id: AccountId) -> tuple[Account, str] | None:
+    """The account with its password hash, which nobody else can change, and no token be issued for, until this transaction ends."""
+    row = (await connection.execute(_LOCK, {"of_account": account_id})).mappings().one_or_none()
+    return (account_of(row), row["password_hash"]) if row else None
+
+
+async def lock_admins(connection: AsyncConnection) -> set[AccountId]:
+    """Every admin who may sign in, none of whom can be demoted by another until this transaction ends. Locked in one order."""
+    return set((await connection.execute(_LOCK_ADMINS)).scalars())
+
+
+async def change(connection: AsyncConnection, account_id: AccountId, changes: Mapping[str, object]) -> None:
+    """Set columns of a locked account."""
+    if changes:
+        await connection.execute(_SET.values(**changes), {"of_account": account_id})
 
 
 async def set_password_hash(connection: AsyncConnection, account_id: AccountId, password_hash: str) -> None:
-    await connection.execute(_SET_PASSWORD, {"of_account": account_id, "password_hash": password_hash})
+    await connection.execute(_SET, {"of_account": account_id, "password_hash": password_hash})
 
 
-def _account(row: RowMapping) -> Account:
-    return Account(
-        account_id=row["account_id"],
-        email=row["email"],
-        full_name=row["full_name"],
-        role=Role(row["role"]),
-        is_disabled=row["is_disabled"],
-    )
+async def mark_verified(connection: AsyncConnection, account_id: AccountId) -> None:
+    await connection.execute(_VERIFY, {"of_account": account_id})
+
+
+async def add_mail_token(connection: AsyncConnection, account_id: AccountId, purpose: Purpose, token_hash: bytes) -> None:
+    """Keep the hash of a new token; those of the account that are over go."""
+    await connection.execute(_FORGET_DEAD_TOKENS, {"of_account": account_id})
+    await connection.execute(_ADD_TOKEN, {"account_id": account_id, "purpose": purpose.value, "token_hash": token_hash})
+
+
+async def find_mail_token(connection: AsyncConnection, purpose: Purpose, token_hash: bytes) -> AccountId | None:
+    """Whose token this is, while it is good."""
+    values = {"of_hash": token_hash, "of_purpose": purpose.value}
+    found: AccountId | None = (await connection.execute(_FIND_TOKEN, values)).scalar_one_or_none()
+    return found
+
+
+async def forget_mail_tokens(connection: AsyncConnection, account_id: AccountId, purpose: Purpose) -> None:
+    """Make every link of this kind that the account was sent worthless."""
+    await connection.execute(_FORGET_TOKENS, {"of_account": account_id, "of_purpose": purpose.value})
+
+
+def account_of(row: RowMapping) -> Account:
+    return Account(**{column.name: row[column.name] for column in COLUMNS} | {"role": Role(row["role"])})

@@ -6,7 +6,9 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.accounts import store as accounts
-from services.inventory.accounts.model import AccountId
+from services.inventory.accounts.credentials import make_mail_token
+from services.inventory.accounts.events import AccountRegistered, PasswordForgotten
+from services.inventory.accounts.model import Account, AccountId, Purpose
 from services.inventory.catalog import store as catalog
 from services.inventory.notifications import store
 from services.inventory.notifications.model import ERROR_LENGTH_MAX, RETRY_SECONDS, Due, Item, Letter, Notification, NotificationId
@@ -15,14 +17,18 @@ from services.inventory.reservations.model import ReservationId
 from services.runtime.ids import new_id
 from services.runtime.outbox import Recorded
 
+# Mails with a link in them, and what it is good for.
+_PURPOSES = {AccountRegistered.name: Purpose.VERIFY_EMAIL, PasswordForgotten.name: Purpose.RESET_PASSWORD}
+
 
 async def notify_owner(connection: AsyncConnection, event: Recorded) -> None:
-    """Owe the owner of a reservation a mail about what happened to it. Telling of one event twice is telling once."""
+    """Owe the owner of a reservation or an account a mail about what happened to it. Telling of one event twice is telling once."""
+    reservation_id = event.facts.get("reservation_id")
     notification = Notification(
         notification_id=NotificationId(new_id()),
         kind=event.name,
         account_id=AccountId(UUID(event.facts["account_id"])),
-        reservation_id=ReservationId(event.entity_id),
+        reservation_id=ReservationId(UUID(reservation_id)) if reservation_id else None,
         created_at=event.created_at,
         request_id=event.request_id,
     )
@@ -40,7 +46,23 @@ async def begin_sending(connection: AsyncConnection, due: Due) -> Letter | None:
     if notification is None:
         return None
     account = await accounts.get(connection, notification.account_id)
-    reservation = await reservations.get(connection, notification.reservation_id)
+    if notification.reservation_id is not None:
+        return await _about_reservation(connection, notification, account, notification.reservation_id)
+    return await _about_account(connection, notification, account)
+
+
+async def _about_account(connection: AsyncConnection, notification: Notification, account: Account) -> Letter:
+    purpose = _PURPOSES.get(notification.kind)
+    token = await make_mail_token(connection, account.account_id, purpose) if purpose is not None else None
+    # A form that greets a stranger with words of somebody else's choice is one that sends advertisements.
+    name = None if purpose is Purpose.VERIFY_EMAIL else account.full_name
+    return Letter(notification, account.email, name, link_token=token)
+
+
+async def _about_reservation(
+    connection: AsyncConnection, notification: Notification, account: Account, reservation_id: ReservationId
+) -> Letter:
+    reservation = await reservations.get(connection, reservation_id)
     names = await catalog.names_of(connection, [line.sku for line in reservation.lines])
     items = tuple(Item(line.sku, names[line.sku], line.quantity) for line in reservation.lines)
     return Letter(notification, account.email, account.full_name, reservation.external_ref, items)

@@ -1,6 +1,6 @@
 """Facts and rules about notifications."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType
@@ -28,7 +28,7 @@ class Notification:
     notification_id: NotificationId
     kind: str  # the event's name
     account_id: AccountId
-    reservation_id: ReservationId
+    reservation_id: ReservationId | None  # None: it is about the account itself
     created_at: datetime
     request_id: str | None  # of the request that caused it
     attempts: int = 0  # the number of this attempt, once it has begun
@@ -57,6 +57,7 @@ class Letter:
 
     notification: Notification
     email: str
-    full_name: str
-    external_ref: str | None
-    items: tuple[Item, ...]
+    full_name: str | None  # None: of whoever wrote the address into a form, who may not be its reader
+    external_ref: str | None = None
+    items: tuple[Item, ...] = ()
+    link_token: str | None = field(default=None, repr=False)  # made for this mail; nothing else ever holds it

@@ -28,7 +28,7 @@ notifications = Table(
     Column("event_id", BigInteger, nullable=False),  # no foreign key: handled events may be deleted, notifications stay
     Column("kind", Text, nullable=False),
     Column("account_id", Uuid, ForeignKey("accounts.account_id", name="a_notification_is_for_an_account"), nullable=False),
-    Column("reservation_id", Uuid, ForeignKey("reservations.reservation_id", name="a_notification_is_about_a_reservation"), nullable=False),
+    Column("reservation_id", Uuid, ForeignKey("reservations.reservation_id", name="a_notification_is_about_a_reservation")),
     Column("state", Text, nullable=False, server_default=text("'queued'")),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("last_error", Text),

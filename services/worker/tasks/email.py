@@ -38,9 +38,12 @@ def send(notification_id: str, attempts: int) -> None:
 def _send(here: Child, letter: Letter) -> str:
     notification = letter.notification
     try:
-        mailer.send(here.resources.settings, compose(letter, sender=here.resources.settings.mail_from))
+        settings = here.resources.settings
+        mailer.send(settings, compose(letter, sender=settings.mail_from, base_url=settings.base_url))
     except mailer.MailNotSent as error:
-        here.transact(commands.give_up_attempt, notification, error=str(error))
+        # Some servers quote the link that they take for spam.
+        reason = str(error).replace(letter.link_token, "…") if letter.link_token else str(error)
+        here.transact(commands.give_up_attempt, notification, error=reason)
         return "failed"
     here.transact(commands.finish_sending, notification.notification_id)
     return "sent"

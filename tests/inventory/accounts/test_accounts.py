@@ -2,10 +2,12 @@
 
 import pytest
 
-from services.inventory.accounts import commands, store
+from services.inventory.accounts import commands, sessions, store
 from services.inventory.accounts.errors import EmailTaken, NotSignedIn
-from services.inventory.accounts.model import AccountId, Role, normalise_email
+from services.inventory.accounts.model import AccountId, Origin, Role, normalise_email
 from services.inventory.accounts.passwords import Passwords
+from services.inventory.accounts.permissions import Caller
+from services.inventory.accounts.sessions import RefreshTokens
 from services.runtime.database import Database as OurDatabase
 from tests.support.database import Database
 from tests.support.people import People
@@ -33,13 +35,19 @@ async def test_an_address_has_one_account(ours: OurDatabase, database: Database)
 
 async def test_a_replaced_password_lets_nobody_in(ours: OurDatabase, people: People) -> None:
     person, bystander = await people.join(), await people.join()
-    with Passwords(settings(Where(database_url="postgresql://nobody@127.0.0.1:1/none"))) as passwords:
-        await ours.transact(commands.set_password, person.account_id, password_hash=await passwords.hash("new"))
+    chosen = settings(Where(database_url="postgresql://nobody@127.0.0.1:1/none"))
+    with Passwords(chosen) as passwords:
 
-        caller = await commands.sign_in(ours, passwords, email=person.email, password="new")
+        async def sign_in(email: str, password: str) -> Caller:
+            tokens, origin = RefreshTokens(chosen), Origin()
+            return (await sessions.sign_in(ours, passwords, tokens, email=email, password=password, origin=origin)).caller
+
+        password_hash = await passwords.hash("new")
+        await ours.transact(commands.set_password, person.account_id, password_hash=password_hash, origin=Origin())
+
+        caller = await sign_in(person.email, "new")
         with pytest.raises(NotSignedIn):
-            await commands.sign_in(ours, passwords, email=person.email, password=person.password)
+            await sign_in(person.email, person.password)
 
         assert (caller.account_id, caller.role) == (person.account_id, Role.CUSTOMER)
-        other = await commands.sign_in(ours, passwords, email=bystander.email, password=bystander.password)
-        assert other.account_id == bystander.account_id
+        assert (await sign_in(bystander.email, bystander.password)).account_id == bystander.account_id

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import hmac
+import threading
 from base64 import b64encode
 from collections.abc import Iterator
 
@@ -65,6 +66,46 @@ async def test_the_cost_is_the_one_in_the_settings() -> None:
         assert (await opened.hash("hunter2")).startswith("$2b$05$")
 
 
+async def test_a_hash_of_before_the_cost_was_raised_takes_as_long_as_one_of_today(monkeypatch: pytest.MonkeyPatch) -> None:
+    spent: list[int] = []  # in units of the time that a hash of cost 0 would take
+
+    def hashpw(password: bytes, salt: bytes) -> bytes:
+        spent.append(2 ** int(salt.split(b"$")[2]))
+        return bcrypt_hashpw(password, salt)
+
+    bcrypt_hashpw = bcrypt.hashpw
+    with Passwords(settings(HERE, bcrypt_cost="4")) as before, Passwords(settings(HERE, bcrypt_cost="7")) as now:
+        stored = await before.hash("hunter2")
+        monkeypatch.setattr(bcrypt, "hashpw", hashpw)
+
+        assert await now.matches("hunter2", stored)
+        assert not await now.matches("hunter3", stored)
+
+    assert sum(spent) == 2 * (2**7 - 2**4)  # beside the check itself, which takes 2 ** 4
+
+
+async def test_of_any_number_of_hashes_no_more_run_than_there_are_threads(passwords: Passwords, monkeypatch: pytest.MonkeyPatch) -> None:
+    running, most, lock = 0, 0, threading.Lock()
+    two_run = threading.Barrier(THREADS)
+
+    def checkpw(_password: bytes, _stored: bytes) -> bool:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        two_run.wait(timeout=10)  # all threads are at work at once: nobody waits in a queue without need
+        with lock:
+            running -= 1
+        return False
+
+    monkeypatch.setattr(bcrypt, "checkpw", checkpw)
+    answers = await asyncio.gather(*(passwords.matches("x", None) for _ in range(200)), return_exceptions=True)
+
+    assert most == THREADS
+    assert answers.count(False) == THREADS + WAITING_MAX
+    assert sum(isinstance(answer, TooManySignIns) for answer in answers) == 200 - THREADS - WAITING_MAX
+
+
 async def test_a_full_queue_refuses_at_once_and_empties_again(passwords: Passwords) -> None:
     attempts = [passwords.matches("x", None) for _ in range(THREADS + WAITING_MAX + 1)]
 
@@ -73,3 +114,8 @@ async def test_a_full_queue_refuses_at_once_and_empties_again(passwords: Passwor
     assert answers == [False] * (THREADS + WAITING_MAX)
     assert isinstance(refusal, TooManySignIns)
     assert not await passwords.matches("x", None)
+
+
+@pytest.mark.parametrize("stored", ["", "x", "$2b$04$short", "$2b$04$" + "x" * 60])
+async def test_what_is_no_hash_is_nobodys(passwords: Passwords, stored: str) -> None:
+    assert not await passwords.matches("nobody", stored)

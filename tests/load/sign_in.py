@@ -1,0 +1,188 @@
+"""What signing in gives away by its time, and what it costs everybody else.
+
+    python -m tests.load.sign_in [--cost 12] [--samples 200] [--seconds 10]
+
+Starts a PostgreSQL and an API of its own. Exits with 1 if a median is more than 5 % from that of a wrong password, or if 200
+who sign in at once more than double the p99 of reading a product.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from statistics import median, quantiles
+
+import asyncpg
+import httpx
+
+from services.inventory.accounts.commands import create_account
+from services.inventory.accounts.model import Role
+from services.inventory.accounts.passwords import Passwords
+from services.runtime.database import Database, open_database
+from tests.support.leash import Leash
+from tests.support.processes import Processes
+from tests.support.program import Program
+from tests.support.servers import embedded_postgres
+from tests.support.settings import Where, environment, settings
+
+AT_ONCE = 200
+READS_PER_SECOND = 50  # far from what would keep the API busy: what is measured is how long it lets others wait
+APART_MAX = 0.05
+SLOWER_MAX = 2.0
+PASSWORD = "four words are a password"
+PATH = "/v1/auth/token"
+KINDS = ("known", "unknown", "disabled", "unverified")
+# Of these the first has a wrong password; the others have the right one, and may not sign in all the same.
+FORMS = {kind: {"username": f"{kind}@example.com", "password": "wrong" if kind == "known" else PASSWORD} for kind in KINDS}
+MEMBER = {"username": "member@example.com", "password": PASSWORD}
+
+
+async def compare_medians(http: httpx.AsyncClient, samples: int) -> bool:
+    """Sign in as each in turn, so that what else the machine does meets all alike; whether nobody can tell them apart."""
+    spent: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    for _ in range(samples):
+        for kind in KINDS:
+            began = time.perf_counter()
+            answer = await http.post(PATH, data=FORMS[kind])
+            spent[kind].append(time.perf_counter() - began)
+            assert answer.status_code == httpx.codes.UNAUTHORIZED, answer.text
+    known = median(spent["known"])
+    apart = {kind: median(times) / known - 1 for kind, times in spent.items()}
+    for kind in KINDS:
+        print(f"{kind:12} median {median(spent[kind]) * 1_000:7.1f} ms   {apart[kind]:+6.1%}")
+    return all(abs(difference) <= APART_MAX for difference in apart.values())
+
+
+async def compare_reads(url: str, seconds: float) -> bool:
+    """Read a product at a steady rate: alone, beside 200 who are refused without a hash, and beside 200 who sign in.
+
+    Whether the p99 at most doubles. What the second adds is the price of so many requests, what the third adds to that is the hashes'.
+    """
+    p99 = []
+    for name, command in (("alone", ""), ("beside 200 refusals", "--refused"), ("beside 200 sign-ins", "--storm")):
+        storming = await _start(command, url, seconds + 2) if command else None
+        await asyncio.sleep(1)  # until they are at it
+        times = await _read(url, seconds)
+        if storming:
+            await storming.wait()
+        p99.append(quantiles(times, n=100)[98])
+        longer = p99[-1] / p99[0]
+        print(f"a product {name:20} p50 {median(times) * 1_000:6.1f} ms   p99 {p99[-1] * 1_000:6.1f} ms   {longer:5.1f} times as long")
+    return p99[2] <= SLOWER_MAX * p99[0]
+
+
+async def _start(command: str, url: str, seconds: float) -> asyncio.subprocess.Process:
+    """A process of their own: what they cost here must not be taken for what they cost the API."""
+    return await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.load.sign_in", command, url, "--seconds", str(seconds))
+
+
+async def _read(url: str, seconds: float) -> Sequence[float]:
+    """How long each took, counted from when it was due: a server that makes one wait makes those behind it wait too."""
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as http:
+
+        async def read(due: float) -> float:
+            await asyncio.sleep(due - time.perf_counter())
+            answer = await http.get("/v1/products/TEE")
+            assert answer.status_code == httpx.codes.OK, answer.text
+            return time.perf_counter() - due
+
+        began = time.perf_counter() + 0.1
+        return await asyncio.gather(*(read(began + number / READS_PER_SECOND) for number in range(int(seconds * READS_PER_SECOND))))
+
+
+async def storm(url: str, seconds: float, form: Mapping[str, str]) -> None:
+    """Two hundred who send this form, and come back about a second later when they are refused."""
+    answers: Counter[int] = Counter()
+    deadline = time.monotonic() + seconds
+
+    async def insist(http: httpx.AsyncClient) -> None:
+        while time.monotonic() < deadline:
+            answer = await http.post(PATH, data=form)
+            answers[answer.status_code] += 1
+            if answer.is_error:
+                await asyncio.sleep(random.uniform(0.5, 1.5))
+
+    limits = httpx.Limits(max_connections=AT_ONCE)
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=60, limits=limits) as http:
+        await asyncio.gather(*(insist(http) for _ in range(AT_ONCE)))
+    print(f"{AT_ONCE} at once were answered " + ", ".join(f"{count} times {status}" for status, count in sorted(answers.items())))
+
+
+@contextmanager
+def own_server() -> Iterator[tuple[Where, Path, Leash]]:
+    """A PostgreSQL server, a folder and a leash, and nothing left of them afterwards."""
+    leash = Leash()
+    folder = Path(tempfile.mkdtemp(prefix="holdfast-load-"))
+    leash.remove_in_the_end(folder)
+    try:
+        with embedded_postgres(folder, leash, is_durable=True) as url:
+            yield Where(database_url=url), folder, leash
+    finally:
+        leash.close()
+
+
+@asynccontextmanager
+async def own_api(where: Where, folder: Path, leash: Leash, *, cost: int) -> AsyncIterator[str]:
+    """The URL of an API with accounts and a product."""
+    migrating = Program("services.cli.main", "migrate", environment=environment(where), log=folder / "migrate.log", leash=leash)
+    await migrating.ended(within_seconds=60)
+    await _fill(where.database_url, cost)
+    api = await Processes(where, folder, leash).api(workers=1, bcrypt_cost=str(cost))
+    try:
+        yield api.url
+    finally:
+        await api.program.stop()
+
+
+async def _fill(url: str, cost: int) -> None:
+    chosen = settings(Where(database_url=url), bcrypt_cost=str(cost))
+    async with open_database(chosen, application="load") as database:
+        with Passwords(chosen) as passwords:
+            password_hash = await passwords.hash(PASSWORD)
+        for name in ("known", "disabled", "unverified", "member"):
+            await _join(database, name, password_hash)
+    connection = await asyncpg.connect(url)
+    await connection.execute("UPDATE accounts SET is_disabled = true WHERE email LIKE 'disabled%'")
+    await connection.execute("UPDATE accounts SET verified_at = NULL WHERE email LIKE 'unverified%'")
+    await connection.execute("INSERT INTO products (product_id, sku, name) VALUES (gen_random_uuid(), 'TEE', 'Tee')")
+    await connection.close()
+
+
+async def _join(database: Database, name: str, password_hash: str) -> None:
+    email = f"{name}@example.com"
+    await database.transact(create_account, email=email, full_name=name, role=Role.CUSTOMER, password_hash=password_hash)
+
+
+async def measure(where: Where, folder: Path, leash: Leash, *, cost: int, samples: int, seconds: float) -> bool:
+    print(f"bcrypt at cost {cost}, {os.cpu_count()} cores")
+    async with own_api(where, folder, leash, cost=cost) as url:
+        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as http:
+            is_silent = await compare_medians(http, samples)
+        is_quick = await compare_reads(url, seconds)
+    return is_silent and is_quick
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--cost", type=int, default=12, help="of bcrypt; 12 is what is shipped")
+    parser.add_argument("--samples", type=int, default=200, help="of each kind of account")
+    parser.add_argument("--seconds", type=float, default=10, help="of reading, each time")
+    parser.add_argument("--storm", metavar="URL", help=argparse.SUPPRESS)
+    parser.add_argument("--refused", metavar="URL", help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if url := chosen.storm or chosen.refused:
+        asyncio.run(storm(url, chosen.seconds, MEMBER if chosen.storm else {"username": MEMBER["username"]}))
+        return 0
+    with own_server() as server:
+        return 0 if asyncio.run(measure(*server, cost=chosen.cost, samples=chosen.samples, seconds=chosen.seconds)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
