@@ -6,18 +6,21 @@ refusal rolls back the claim too: the same key may succeed later.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Column, DateTime, LargeBinary, Table, Text, Uuid, bindparam, func, select, update
+from sqlalchemy import CheckConstraint, Column, DateTime, Index, LargeBinary, Table, Text, Uuid, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.runtime.database import metadata, sqlstate
 from services.runtime.errors import Conflict, Invalid
+from services.runtime.housekeeping import delete_older
 
 KEY_LENGTH_MAX = 255
+REMEMBERED = timedelta(hours=24)  # whoever has not asked again by then has gone
 _LOCK_NOT_AVAILABLE = "55P03"
 
 idempotency_keys = Table(
@@ -32,6 +35,8 @@ idempotency_keys = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
     CheckConstraint(f"length(key) BETWEEN 1 AND {KEY_LENGTH_MAX}", name="a_key_has_1_to_255_characters"),
 )
+# Serves forgetting the keys that are a day old.
+Index("idempotency_keys_by_age", idempotency_keys.c.created_at)
 
 
 class IdempotencyKeyReused(Invalid):
@@ -95,3 +100,8 @@ async def claim(connection: AsyncConnection, key: IdempotencyKey) -> Mapping[str
 async def store(connection: AsyncConnection, key: IdempotencyKey, answer: Mapping[str, Any]) -> None:
     """Keep the answer under the key that this transaction has claimed."""
     await connection.execute(_STORE, {"of_account": key.account_id, "of_key": key.key, "answer": dict(answer)})
+
+
+async def forget_old(connection: AsyncConnection) -> int:
+    """Forget a batch of keys that are a day old; how many."""
+    return await delete_older(connection, idempotency_keys.c.created_at, than=REMEMBERED)

@@ -1,4 +1,4 @@
-"""The relay: moves what happened to those who must act on it, and ends holds whose time is over.
+"""The relay: moves what happened to those who must act on it, ends holds whose time is over, and keeps house.
 
 Any number may run at once: rows that one has locked, the others skip. Killed anywhere, it loses nothing: what it had not
 committed is still in the outbox, and what it had published but nobody sent comes due again.
@@ -12,10 +12,13 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.inventory.accounts import revoking as account_revocations
+from services.inventory.accounts import session_store as account_sessions
+from services.inventory.accounts import store as accounts
 from services.inventory.notifications import commands as notifications
 from services.inventory.notifications.model import Due
 from services.inventory.reservations import store as reservations
-from services.runtime import outbox
+from services.runtime import idempotency, outbox
 from services.runtime.database import Database
 from services.runtime.errors import Unavailable
 from services.runtime.logs import log
@@ -28,7 +31,14 @@ BATCH = 100  # events or notifications in one transaction
 EXPIRE_BATCH = 200
 BUSY_SECONDS = 0.05
 IDLE_SECONDS = 1.0
+TIDY_SECONDS = 60.0
 SEND_TASK = "email.send"
+_FORGET = (
+    idempotency.forget_old,
+    account_sessions.forget_dead,
+    account_revocations.forget_old,
+    accounts.forget_dead_mail_tokens,
+)
 
 
 async def react(connection: AsyncConnection) -> int:
@@ -57,12 +67,17 @@ async def expire_once(database: Database) -> int:
     return await database.autocommit(reservations.expire_due, limit=EXPIRE_BATCH)
 
 
-async def run(work: Callable[[], Awaitable[int]], stop: asyncio.Event) -> None:
-    """Repeat the work until told to stop: at once while there is some, then ever more calmly, up to once a second."""
+async def tidy_once(database: Database) -> int:
+    """Delete a batch of each kind of row that nobody can ask for any more; how many rows."""
+    return sum([await database.transact(forget) for forget in _FORGET])
+
+
+async def run(work: Callable[[], Awaitable[int]], stop: asyncio.Event, *, idle_seconds: float = IDLE_SECONDS) -> None:
+    """Repeat the work until told to stop: at once while there is some, then ever more calmly, up to once in `idle_seconds`."""
     wait = BUSY_SECONDS
     while not stop.is_set():
         try:
-            wait = BUSY_SECONDS if await work() else min(wait * 2, IDLE_SECONDS)
+            wait = BUSY_SECONDS if await work() else min(wait * 2, idle_seconds)
         except Unavailable as refusal:
             log.warning("relay.waiting", code=refusal.code, detail=refusal.detail)
             wait = IDLE_SECONDS
@@ -95,6 +110,7 @@ async def serve() -> None:
         async with asyncio.TaskGroup() as loops:
             loops.create_task(run(lambda: deliver_once(database, celery), stop))
             loops.create_task(run(lambda: expire_once(database), stop))
+            loops.create_task(run(lambda: tidy_once(database), stop, idle_seconds=TIDY_SECONDS))
     log.info("relay.stopped")
 
 

@@ -1,7 +1,7 @@
 """Every statement about signing keys and revocations: what each process rereads, and what changes it."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import bindparam, func, select
@@ -9,7 +9,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.accounts.keys import KeyRing, SigningKey
+from services.inventory.accounts.model import ACCESS_SECONDS
 from services.inventory.accounts.tables import revocations, signing_keys
+from services.runtime.housekeeping import delete_older
 
 _RING = select(signing_keys.c.kid, signing_keys.c.created_at, func.clock_timestamp().label("read_at")).order_by(
     signing_keys.c.created_at.desc(), signing_keys.c.kid
@@ -46,3 +48,8 @@ async def revoke(connection: AsyncConnection, *subject_ids: UUID) -> None:
 
 async def add_key(connection: AsyncConnection, kid: str) -> None:
     await connection.execute(_ADD_KEY, {"kid": kid})
+
+
+async def forget_old(connection: AsyncConnection) -> int:
+    """Forget revocations of tokens that are over anyway; how many."""
+    return await delete_older(connection, revocations.c.revoked_at, than=timedelta(seconds=2 * ACCESS_SECONDS))

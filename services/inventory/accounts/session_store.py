@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import ARRAY, Uuid, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.accounts.model import (
@@ -107,6 +107,17 @@ _LOCK_OWN = (
     .where(_of_session, sessions.c.account_id == bindparam("account_id"), _is_live)
     .with_for_update(key_share=True)
 )
+# Ended or not, it cannot be used any more. Few at once: each may have had thousands of tokens.
+_DEAD = (
+    select(sessions.c.session_id)
+    .where(sessions.c.last_used_at < func.now() - timedelta(seconds=SESSION_IDLE_SECONDS))
+    .order_by(sessions.c.last_used_at)
+    .limit(10)
+    .with_for_update(skip_locked=True)
+)
+_these = bindparam("ids", type_=ARRAY(Uuid))
+_FORGET_TOKENS = delete(refresh_tokens).where(refresh_tokens.c.session_id == func.any(_these))
+_FORGET = delete(sessions).where(sessions.c.session_id == func.any(_these))
 _LIVE = (
     select(
         sessions.c.session_id,
@@ -183,3 +194,12 @@ async def list_live(connection: AsyncConnection, account_id: AccountId, *, limit
     """The account's devices, the last used first. Index: sessions_of_an_account."""
     rows = (await connection.execute(_LIVE, {"account_id": account_id, "limit": limit})).mappings()
     return [Session(**row) for row in rows]
+
+
+async def forget_dead(connection: AsyncConnection) -> int:
+    """Forget some sessions that have not been used for as long as one may be idle, and their tokens; how many. Index: sessions_by_use."""
+    ids = list((await connection.execute(_DEAD)).scalars())
+    if ids:
+        await connection.execute(_FORGET_TOKENS, {"ids": ids})
+        await connection.execute(_FORGET, {"ids": ids})
+    return len(ids)

@@ -12,6 +12,7 @@ from services.inventory.accounts.errors import EmailTaken
 from services.inventory.accounts.model import MAIL_TOKEN_SECONDS, Account, AccountId, Purpose, Role
 from services.inventory.accounts.tables import accounts, mail_tokens
 from services.runtime.database import constraint_name
+from services.runtime.housekeeping import delete_older
 
 COLUMNS = (
     accounts.c.account_id,
@@ -145,6 +146,11 @@ async def find_mail_token(connection: AsyncConnection, purpose: Purpose, token_h
 async def forget_mail_tokens(connection: AsyncConnection, account_id: AccountId, purpose: Purpose) -> None:
     """Make every link of this kind that the account was sent worthless."""
     await connection.execute(_FORGET_TOKENS, {"of_account": account_id, "of_purpose": purpose.value})
+
+
+async def forget_dead_mail_tokens(connection: AsyncConnection) -> int:
+    """Forget links that are over; how many."""
+    return await delete_older(connection, mail_tokens.c.expires_at, than=timedelta(0))
 
 
 def account_of(row: RowMapping) -> Account:

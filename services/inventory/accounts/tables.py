@@ -63,6 +63,9 @@ sessions = Table(
 # Serves the list of an account's devices, and ending all of them.
 Index("sessions_of_an_account", sessions.c.account_id, sessions.c.session_id, postgresql_where=text("ended_at IS NULL"))
 
+# Serves forgetting those that nobody uses any more.
+Index("sessions_by_use", sessions.c.last_used_at)
+
 # Every token that a session ever had, by its hash: one that was used before its last is a stolen one.
 refresh_tokens = Table(
     "refresh_tokens",
@@ -86,6 +89,8 @@ mail_tokens = Table(
 )
 # Serves forgetting the links that a newer one replaces.
 Index("mail_tokens_of_an_account", mail_tokens.c.account_id, mail_tokens.c.purpose)
+# Serves forgetting links that are over.
+Index("mail_tokens_by_end", mail_tokens.c.expires_at)
 
 # Access tokens of a session or an account that were issued up to an instant and are worth nothing since.
 revocations = Table(
