@@ -53,7 +53,7 @@ async def test_of_many_requests_with_one_key_and_other_contents_one_is_answered(
     customer: Client, staff: Client, database: Database, rounds: Rounds
 ) -> None:
     await staff.stock("MUG", "AMS", 1_000)
-    for n in range(rounds(quick=10, proof=200)):
+    for n in range(rounds(quick=10, proof=100)):
         answers = await together(*(customer.place(line("MUG", quantity), key=f"key-{n}") for quantity in range(1, 9)))
 
         refused = [answer.json()["code"] for answer in answers if not answer.is_success]
