@@ -140,6 +140,9 @@ FullName = Annotated[
     str, StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=FULL_NAME_LENGTH_MAX), AfterValidator(storable)
 ]
 
+# A refresh token, or the token of a mailed link: ours have 43 to 64 characters.
+OpaqueToken = Annotated[Text, StringConstraints(min_length=1, max_length=200)]
+
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
 
 

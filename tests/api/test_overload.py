@@ -9,22 +9,13 @@ from services.inventory.accounts.model import Role
 from services.inventory.accounts.passwords import THREADS, WAITING_MAX
 from tests.support.api import Client, line
 from tests.support.database import Database
-from tests.support.eventually import eventually
+from tests.support.eventually import until_blocked
 from tests.support.people import People
 from tests.support.problems import assert_problem, nothing_changes
 from tests.support.settings import Where
 from tests.support.statements import statements
 from tests.support.together import together
 from tests.support.unplugged import NOWHERE, serving
-
-
-async def somebody_waits_for_a_lock(database: Database) -> None:
-    waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-
-    async def is_so() -> bool:
-        return bool(await database.rows(waiting))
-
-    await eventually(is_so, within_seconds=2)
 
 
 async def test_without_a_database_every_answer_is_to_come_back_later(people: People) -> None:
@@ -114,7 +105,7 @@ async def test_a_row_that_is_let_go_in_time_is_no_trouble(customer: Client, staf
     async with database.transaction() as other:
         await other.execute("SELECT * FROM stock_levels FOR UPDATE")
         placing = asyncio.create_task(customer.place(line("TEE")))
-        await somebody_waits_for_a_lock(database)
+        await until_blocked(database, within_seconds=2)
 
     assert (await placing).status_code == 201
 

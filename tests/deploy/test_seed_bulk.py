@@ -8,7 +8,7 @@ from deploy.local import bulk
 from deploy.local.trouble import Misuse, Trouble
 from tests.deploy.clone import Clone
 from tests.support.database import Database
-from tests.support.eventually import eventually
+from tests.support.eventually import until_blocked
 from tests.support.invariants import assert_invariants
 
 COUNTS = "SELECT (SELECT count(*) FROM products), (SELECT count(*) FROM stock_items), (SELECT count(*) FROM stock_levels)"
@@ -16,11 +16,6 @@ COUNTS = "SELECT (SELECT count(*) FROM products), (SELECT count(*) FROM stock_it
 
 def nobody(_: int) -> None:
     """Looks at the progress."""
-
-
-async def is_waiting(database: Database) -> bool:
-    waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    return bool(await database.rows(waiting))
 
 
 async def test_many_rows_are_explained_by_the_ledger_and_noted_when_low(database: Database) -> None:
@@ -64,7 +59,7 @@ async def test_who_is_interrupted_loses_the_batch_in_hand_and_goes_on_after_the_
     async with database.transaction() as reader:
         await reader.execute("LOCK TABLE stock_movements IN SHARE MODE")  # what the batch writes last has to wait
         working = asyncio.create_task(bulk.seed(database.url, 150, show=nobody))
-        await eventually(lambda: is_waiting(database), within_seconds=10)
+        await until_blocked(database, within_seconds=10)
         working.cancel()
         with pytest.raises(asyncio.CancelledError):
             await working

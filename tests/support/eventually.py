@@ -17,11 +17,11 @@ async def eventually(is_so: Callable[[], Awaitable[bool]], *, within_seconds: fl
         await asyncio.sleep(_POLL_SECONDS)
 
 
-async def until_blocked(database: Database, count: int = 1) -> None:
+async def until_blocked(database: Database, count: int = 1, *, within_seconds: float = 10) -> None:
     """Return once so many sessions wait for a lock in the database."""
 
     async def are_blocked() -> bool:
         waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         return await database.rows(waiting) >= [(count,)]
 
-    await eventually(are_blocked, within_seconds=10)
+    await eventually(are_blocked, within_seconds=within_seconds)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from services.api.dependencies import OPEN_TO_ALL, CurrentDatabase, CurrentOrigin, assembled, requires
 from services.api.openapi import refusals, with_body, with_form
 from services.api.routing import StrictRoute
-from services.api.wire import In, Out, Text
+from services.api.wire import In, OpaqueToken, Out, Text
 from services.inventory.accounts import session_store, sessions
 from services.inventory.accounts.errors import PermissionMissing, SessionNotFound, TooManySignIns
 from services.inventory.accounts.model import EMAIL_LENGTH_MAX, PASSWORD_LENGTH_MAX, EndReason, Session, SessionId
@@ -19,14 +19,12 @@ from services.inventory.accounts.sessions import SignedIn
 router = APIRouter(prefix="/auth", tags=["auth"], route_class=StrictRoute)
 
 SESSIONS_SHOWN_MAX = 100  # nobody has more devices; older ones go on working and end with "log out everywhere"
-TOKEN_LENGTH_MAX = 200
 
 Owner = Annotated[Caller, requires(Permission.ACCOUNT_USE_OWN)]
-RefreshToken = Annotated[Text, StringConstraints(min_length=1, max_length=TOKEN_LENGTH_MAX)]
 
 
 class RefreshIn(In):
-    refresh_token: RefreshToken
+    refresh_token: OpaqueToken
 
 
 class CredentialsIn(BaseModel):

@@ -3,22 +3,18 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Request
-from pydantic import AfterValidator, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, Field, SecretStr
 
 from services.api.dependencies import OPEN_TO_ALL, CurrentDatabase, CurrentOrigin, assembled, requires
 from services.api.openapi import with_body
 from services.api.routing import StrictRoute
-from services.api.wire import EmailAddress, FullName, In, Out, Text
+from services.api.wire import EmailAddress, FullName, In, OpaqueToken, Out
 from services.inventory.accounts import credentials
 from services.inventory.accounts.errors import PermissionMissing, TokenInvalid, TooManySignIns, WeakPassword, WrongPassword
 from services.inventory.accounts.model import PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN
 from services.inventory.accounts.permissions import Caller, Permission
 
 router = APIRouter(prefix="/auth", tags=["auth"], route_class=StrictRoute)
-
-TOKEN_LENGTH_MAX = 200
-
-Token = Annotated[Text, StringConstraints(min_length=1, max_length=TOKEN_LENGTH_MAX)]
 
 
 def _of_whole_characters(password: SecretStr) -> SecretStr:
@@ -41,7 +37,7 @@ class RegistrationIn(In):
 
 
 class TokenIn(In):
-    token: Token
+    token: OpaqueToken
 
 
 class EmailIn(In):

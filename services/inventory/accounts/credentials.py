@@ -4,22 +4,18 @@ These take a Database and not a connection: a password is hashed for a third of 
 learns here whether an address has an account: not from an answer, and not from the time that it takes.
 """
 
-import hashlib
-import secrets
-
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.accounts import audit, commands, store
 from services.inventory.accounts.errors import TokenInvalid, WrongPassword
 from services.inventory.accounts.events import AccountRegistered, AccountRegisteredAgain, MailWithheld, PasswordForgotten
 from services.inventory.accounts.model import AccountId, Action, AuditEntry, Origin, Outcome, Purpose, normalise_email
+from services.inventory.accounts.opaque import hash_token, new_token
 from services.inventory.accounts.passwords import Passwords, refuse_weak
 from services.inventory.accounts.permissions import Caller
 from services.runtime import outbox
 from services.runtime.database import Database
 from services.runtime.ids import new_id
-
-_TOKEN_BYTES = 32
 
 
 async def register(database: Database, passwords: Passwords, *, email: str, password: str, full_name: str, origin: Origin) -> None:
@@ -70,8 +66,8 @@ async def change_password(
 
 async def make_mail_token(connection: AsyncConnection, account_id: AccountId, purpose: Purpose) -> str:
     """The token of a link that is being mailed now. Only its hash is kept; links that were mailed before stay good as long as they were."""
-    token = secrets.token_urlsafe(_TOKEN_BYTES)
-    await store.add_mail_token(connection, account_id, purpose, _hash(token))
+    token = new_token()
+    await store.add_mail_token(connection, account_id, purpose, hash_token(token))
     return token
 
 
@@ -121,11 +117,7 @@ async def _use(connection: AsyncConnection, purpose: Purpose, token: str) -> Acc
 
 
 async def _look_up(connection: AsyncConnection, purpose: Purpose, token: str) -> AccountId:
-    account_id = await store.find_mail_token(connection, purpose, _hash(token))
+    account_id = await store.find_mail_token(connection, purpose, hash_token(token))
     if account_id is None:
         raise TokenInvalid
     return account_id
-
-
-def _hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()

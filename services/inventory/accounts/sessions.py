@@ -7,7 +7,6 @@ session ends, because either they or the owner is a thief, and the owner is told
 
 import hashlib
 import hmac
-import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,6 +27,7 @@ from services.inventory.accounts.model import (
     SessionId,
     normalise_email,
 )
+from services.inventory.accounts.opaque import hash_token, new_token
 from services.inventory.accounts.passwords import Passwords
 from services.inventory.accounts.permissions import Caller
 from services.inventory.accounts.session_store import Presented
@@ -35,8 +35,6 @@ from services.runtime import outbox
 from services.runtime.database import Database
 from services.runtime.ids import new_id
 from services.runtime.settings import Settings
-
-_TOKEN_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class RefreshTokens:
         self._key = hmac.digest(settings.token_secret.get_secret_value().encode(), b"holdfast refresh token", hashlib.sha256)
 
     def first(self) -> str:
-        return secrets.token_urlsafe(_TOKEN_BYTES)
+        return new_token()
 
     def after(self, token: str) -> str:
         return hmac.new(self._key, token.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
@@ -91,7 +89,7 @@ async def refresh(database: Database, tokens: RefreshTokens, *, token: str, orig
 
     What ends a session commits before the refusal leaves. Refuses: NotSignedIn, one answer for every reason.
     """
-    signed_in = await database.transact(_rotate, _hash(token), tokens.after(token), origin)
+    signed_in = await database.transact(_rotate, hash_token(token), tokens.after(token), origin)
     if signed_in is None:
         raise NotSignedIn
     return signed_in
@@ -99,7 +97,7 @@ async def refresh(database: Database, tokens: RefreshTokens, *, token: str, orig
 
 async def sign_out(connection: AsyncConnection, *, token: str, origin: Origin) -> None:
     """End the session of this refresh token, also of one that was used. Nothing happens for an unknown one."""
-    presented = await session_store.lock_by_token(connection, _hash(token))
+    presented = await session_store.lock_by_token(connection, hash_token(token))
     if presented is not None and presented.is_live:
         await _end(connection, presented.session_id, EndReason.LOGOUT)
         entry = AuditEntry(Action.END, Outcome.SUCCESS, presented.account_id, presented.session_id, origin.ip)
@@ -143,7 +141,7 @@ async def _open(
     if upgraded_hash != checked_hash:
         await store.set_password_hash(connection, account_id, upgraded_hash)
     session_id = SessionId(new_id())
-    issued_at = await session_store.open_session(connection, session_id, account_id, _short(origin), token_hash=_hash(token))
+    issued_at = await session_store.open_session(connection, session_id, account_id, _short(origin), token_hash=hash_token(token))
     await audit.append(connection, AuditEntry(Action.SIGN_IN, Outcome.SUCCESS, account_id, session_id, origin.ip))
     return SignedIn(Caller(account_id, account.role, session_id), token, issued_at)
 
@@ -159,7 +157,7 @@ async def _rotate(connection: AsyncConnection, token_hash: bytes, successor: str
         await _end_reused(connection, presented, origin)
         return None
     if presented.is_current:
-        await session_store.rotate(connection, presented, next_hash=_hash(successor))
+        await session_store.rotate(connection, presented, next_hash=hash_token(successor))
     issued_at = await session_store.touch(connection, presented.session_id, _short(origin))
     return SignedIn(Caller(presented.account_id, presented.role, presented.session_id), successor, issued_at)
 
@@ -183,8 +181,3 @@ async def _end(connection: AsyncConnection, session_id: SessionId, reason: EndRe
 def _short(origin: Origin) -> Origin:
     agent = origin.user_agent
     return Origin(origin.ip, agent.replace("\0", "")[:USER_AGENT_LENGTH_MAX] if agent else None)  # PostgreSQL stores no NUL
-
-
-def _hash(token: str) -> bytes:
-    """Enough without salt or cost: the token is 256 random bits, nobody guesses it from its hash."""
-    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()

@@ -10,7 +10,7 @@ from services.inventory.stock.errors import StockBelowReserved
 from services.inventory.stock.model import Adjustment, Change, StockSettings
 from services.runtime.preconditions import EtagMismatch, Precondition
 from tests.support.database import Database
-from tests.support.eventually import eventually
+from tests.support.eventually import until_blocked
 from tests.support.invariants import assert_invariants
 from tests.support.shop import Shop
 from tests.support.together import together
@@ -70,13 +70,10 @@ async def test_levels_are_locked_in_one_order_whatever_is_asked_for(tees_and_mug
         locked.set()
         return list(counters)
 
-    async def is_waiting() -> bool:
-        return bool(await database.rows("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"))
-
     async with database.transaction() as other:
         await other.execute("SELECT * FROM stock_levels WHERE item_id = $1 FOR UPDATE", items[0])
         locking = asyncio.create_task(tees_and_mugs.ours.transact(lock))
-        await eventually(is_waiting, within_seconds=2)
+        await until_blocked(database, within_seconds=2)
         # It waits for the first and so has not locked the second.
         assert len(await database.rows("SELECT * FROM stock_levels WHERE item_id = $1 FOR UPDATE NOWAIT", items[1])) == 1
         assert not locked.is_set()
