@@ -22,7 +22,7 @@ _END_SESSIONS = f"SELECT pid, pg_terminate_backend(pid) {_SESSIONS}"
 _OF_THOSE = f"SELECT pid {_SESSIONS} AND pid = ANY ($1)"
 _DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 _ENDED_WITHIN_SECONDS = 10
-_PATIENCE_SECONDS = 15
+_PATIENCE_SECONDS = 30
 
 pytestmark = pytest.mark.usefixtures("watched")
 
