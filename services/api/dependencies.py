@@ -12,6 +12,7 @@ from fastapi.security import OAuth2PasswordBearer
 from pydantic import BaseModel
 
 from services.api.errors import KEY_HEADER
+from services.api.gate import Gate
 from services.inventory.accounts import audit
 from services.inventory.accounts.access import Access
 from services.inventory.accounts.errors import NotSignedIn, PermissionMissing
@@ -19,27 +20,16 @@ from services.inventory.accounts.model import Action, AuditEntry, Origin, Outcom
 from services.inventory.accounts.passwords import Passwords
 from services.inventory.accounts.permissions import PERMISSIONS, Caller, Permission
 from services.inventory.accounts.sessions import RefreshTokens
+from services.runtime.cache import Cache
 from services.runtime.database import Database
+from services.runtime.errors import Refusal
 from services.runtime.idempotency import KEY_LENGTH_MAX, IdempotencyKey
 from services.runtime.paging import Cursors
 from services.runtime.preconditions import Precondition, PreconditionMissing
+from services.runtime.redis import Redis
 from services.runtime.resources import Resources
 
 _STRONG_ETAG = re.compile(r'(?<!W/)"(\d{1,9})"')  # RFC 9110: If-Match compares strongly, a weak ETag matches nothing
-
-
-_ETAG = re.compile(r'(?:W/)?("[^"]{0,100}")')  # If-None-Match compares weakly
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """The ETags that the caller has a copy of."""
-
-    etags: frozenset[str]
-    is_any: bool
-
-    def has(self, etag: str) -> bool:
-        return self.is_any or etag in self.etags
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +41,9 @@ class Assembled:
     refresh_tokens: RefreshTokens
     access: Access
     cursors: Cursors
+    redis: Redis
+    cache: Cache
+    gate: Gate
 
 
 def assembled(request: Request) -> Assembled:
@@ -66,6 +59,11 @@ async def _origin(request: Request) -> Origin:
     return Origin(request.client.host if request.client else None, request.headers.get("user-agent"))
 
 
+async def _cache(request: Request) -> Cache:
+    return assembled(request).cache
+
+
+CurrentCache = Annotated[Cache, Depends(_cache)]
 CurrentDatabase = Annotated[Database, Depends(_database)]
 CurrentOrigin = Annotated[Origin, Depends(_origin)]
 
@@ -109,15 +107,11 @@ OPEN_TO_ALL = Depends(_everybody)
 
 
 async def _caller(request: Request) -> Caller | None:
-    headers = request.headers.getlist("authorization")
-    if not headers:
-        return None
-    scheme, _, token = headers[0].partition(" ")
-    if scheme.lower() != "bearer" or len(headers) > 1:  # of two, a proxy in front may have read the other
-        raise NotSignedIn
-    caller = await assembled(request).access.caller(token)
-    request.scope["account_id"] = caller.account_id  # for the log line
-    return caller
+    """As the edge found it."""
+    found: Caller | Refusal | None = request.scope["caller"]
+    if isinstance(found, Refusal):
+        raise found
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,15 +169,10 @@ async def _if_match(if_match: IfMatch = None) -> Precondition:
     return _matching(if_match)
 
 
-async def _seen(if_none_match: IfNoneMatch = None) -> Seen:
-    return Seen(frozenset(_ETAG.findall(if_none_match or "")), is_any=if_none_match == "*")
-
-
 def _matching(if_match: str) -> Precondition:
     return Precondition(frozenset(int(version) for version in _STRONG_ETAG.findall(if_match)), is_any_version=if_match == "*")
 
 
 CurrentVersion = Annotated[Precondition, Depends(_if_match)]
-AlreadySeen = Annotated[Seen, Depends(_seen)]
 RequiredPrecondition = Annotated[Precondition, Depends(_precondition)]
 OptionalPrecondition = Annotated[Precondition | None, Depends(_optional_precondition)]

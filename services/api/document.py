@@ -4,6 +4,7 @@ Nothing is written here for a single operation, so a new one is complete without
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
@@ -15,9 +16,11 @@ from pydantic import TypeAdapter
 from services.api import examples
 from services.api.dependencies import Requires
 from services.api.errors import KEY_HEADER, MEDIA_TYPE
+from services.api.limits import limits_of
 from services.api.once import REPLAYED_HEADER
 from services.api.openapi import Problem
 from services.inventory.accounts.permissions import PERMISSIONS, Permission
+from services.runtime.cache import Source
 
 Json = dict[str, Any]
 
@@ -33,6 +36,12 @@ answer and `{replayed}: true`; with other contents it is 422. A refusal leaves n
 
 **Refusals** are `application/problem+json` with a stable `code`. Besides those of its own, any request may get 404 for a path and
 405 for a method that there is not, 413 for a body over 64 KiB, and 500 `internal_error`, which is a bug of ours.
+
+**Too many requests** are 429 with Retry-After. `RateLimit` says what is left; whoever runs the API raises every limit with
+`HOLDFAST_RATE_LIMIT_FACTOR`.
+
+**Copies.** Products, warehouses, their lists and what is available may come from a cache: `X-Cache` says so. A change is seen at once in
+the thing itself and within two seconds in lists; `consistency=strong` reads the database.
 
 **GET** of a product or a warehouse has a HEAD beside it, which answers with the headers alone.
 """
@@ -67,6 +76,22 @@ _HEADERS: Json = {
     "Link": {"description": "The neighbouring pages (RFC 8288), if there are any", "schema": {"type": "string"}},
     REPLAYED_HEADER: {"description": "That this is the answer to the first request with this key", "schema": {"const": "true"}},
     "Retry-After": {"description": "Seconds after which to try again", "schema": {"type": "integer"}, "example": 1},
+    "RateLimit-Policy": {
+        "description": "The limits that hold here: `q` requests at once, and as many again every `w` seconds",
+        "schema": {"type": "string"},
+        "example": '"network";q=500;w=5, "account";q=300;w=6',
+    },
+    "RateLimit": {
+        "description": "What is left of each: `r` requests now, all of them in `t` seconds",
+        "schema": {"type": "string"},
+        "example": '"network";r=499;t=1, "account";r=299;t=1',
+    },
+    "X-Cache": {
+        "description": "Where the answer comes from: a copy (`hit`), one that is being read anew (`stale`), or the database",
+        "required": True,
+        "schema": {"enum": [source.value for source in Source]},
+        "example": "hit",
+    },
     "WWW-Authenticate": {"description": "How to sign in", "required": True, "schema": {"const": "Bearer"}},
 }
 
@@ -76,7 +101,7 @@ class Documented(FastAPI):
 
     def openapi(self) -> Json:
         if self.openapi_schema is None:
-            routes = (route for route in iter_route_contexts(self.routes) if isinstance(route.original_route, APIRoute))
+            routes = [route for route in iter_route_contexts(self.routes) if isinstance(route.original_route, APIRoute)]
             self.openapi_schema = _finish(super().openapi(), {str(route.name): route.dependant for route in routes})
         return self.openapi_schema
 
@@ -89,7 +114,9 @@ def _finish(document: Json, dependants: Mapping[str, Dependant]) -> Json:
     components["responses"] = {}
     components["examples"] = {}
     for operation in _operations(document):
-        _say_who(operation, dependants[operation["operationId"]])
+        dependant = dependants[operation["operationId"]]
+        _say_who(operation, dependant)
+        _say_how_often(operation, dependant)
         _describe_request(operation)
         _describe_answers(operation, components)
     for schema in components["schemas"].values():
@@ -120,6 +147,14 @@ def _say_who(operation: Json, dependant: Dependant) -> None:
         operation["x-permission"] = str(permission)
 
 
+def _say_how_often(operation: Json, dependant: Dependant) -> None:
+    """The limits that the route declares."""
+    declared = limits_of(dependant.call) if dependant.call is not None else []
+    words = [f"`{limit.policy.name}` {limit.policy.burst} and as many again every {limit.policy.seconds} s" for limit in declared]
+    operation["description"] += f"\n\n**Rate limits**: {'; '.join(words) or 'none'}."
+    operation["x-rate-limits"] = [asdict(limit.policy) for limit in declared]
+
+
 def _describe_request(operation: Json) -> None:
     names = {parameter["name"] for parameter in operation.get("parameters", ())}
     for parameter in operation.get("parameters", ()):
@@ -139,12 +174,13 @@ def _describe_request(operation: Json) -> None:
 
 def _describe_answers(operation: Json, components: Json) -> None:
     names = {parameter["name"] for parameter in operation.get("parameters", ())}
-    of_success = {REPLAYED_HEADER: KEY_HEADER in names, "Link": "cursor" in names}
+    of_success = {REPLAYED_HEADER: KEY_HEADER in names, "Link": "cursor" in names, "X-Cache": "consistency" in names}
+    of_all = ["X-Request-ID", *(("RateLimit-Policy", "RateLimit") if operation["x-rate-limits"] else ())]
     for status, response in operation["responses"].items():
-        is_success = status.startswith("2")
-        headers = ["X-Request-ID", *(name for name, is_sent in of_success.items() if is_sent and is_success)]
+        is_success = status < "400"
+        headers = [*of_all, *(name for name, is_sent in of_success.items() if is_sent and is_success)]
         response.setdefault("headers", {}).update({name: {"$ref": f"#/components/headers/{name}"} for name in headers})
-        if is_success:
+        if status < "300":
             response["description"] = HTTPStatus(int(status)).phrase
         if MEDIA_TYPE in response.get("content", {}):
             operation["responses"][status] = _shared(response, components)

@@ -83,14 +83,18 @@ _FORMATS: Mapping[str, Any] = {"uuid": RESERVATION_ID, "date-time": "2026-11-24T
 # By the name of what a refusal's constructor asks for.
 _FACTS: Mapping[str, Any] = {
     **WORDS,
+    "burst": 300,
     "detail": "the request is not valid; errors says where",
     "expired_at": datetime(2026, 11, 24, 10, 15, tzinfo=UTC),
     "items": (),
     "key": "TEE-XXL",
+    "limit": "account",
     "member": "password",
     "of_lines": 2,
     "permission": Permission.STOCK_ADJUST,
     "reason": "Expecting value",
+    "retry_after_seconds": 1,
+    "seconds": 6,
     "state": State.CANCELLED,
     "transition": Transition.CONFIRM,
     "what": "TEE-M in AMS",

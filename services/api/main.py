@@ -12,7 +12,10 @@ from services.api.account import pages as account_pages
 from services.api.dependencies import Assembled
 from services.api.docs import pages as docs_pages
 from services.api.document import ABOUT, Documented
+from services.api.edge import Edge
+from services.api.gate import Gate
 from services.api.middleware import EveryRequest
+from services.api.route_table import RouteTable
 from services.api.routes import (
     accounts,
     admin,
@@ -34,7 +37,10 @@ from services.inventory.accounts.access import Access
 from services.inventory.accounts.passwords import Passwords
 from services.inventory.accounts.sessions import RefreshTokens
 from services.inventory.accounts.tokens import Tokens
+from services.inventory.catalog.copies import product_key, warehouse_key
+from services.runtime.cache import Cache
 from services.runtime.paging import Cursors
+from services.runtime.redis import open_redis
 from services.runtime.resources import open_resources
 from services.runtime.settings import Settings
 from services.runtime.startup import start_process
@@ -58,6 +64,7 @@ _ROUTERS = (
     admin.router,
     audit.router,
 )
+_COPIED = {products.read_product: product_key, warehouses.read_warehouse: warehouse_key}
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -65,10 +72,18 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_resources(settings, application="holdfast-api") as resources:
+        timeout_seconds = settings.redis_timeout_ms / 1_000
+        async with (
+            open_resources(settings, application="holdfast-api") as resources,
+            open_redis(settings.cache_url.get_secret_value(), timeout_seconds=timeout_seconds) as redis,
+        ):
             with Passwords(settings) as passwords:
                 access = Access(resources.database, Tokens(settings))
-                app.state.assembled = Assembled(resources, passwords, RefreshTokens(settings), access, Cursors(settings))
+                cache = Cache(redis if settings.cache == "on" else None)
+                app.state.assembled = Assembled(
+                    *(resources, passwords, RefreshTokens(settings), access, Cursors(settings)),
+                    *(redis, cache, Gate(redis, cache, settings)),
+                )
                 yield
 
     app = Documented(
@@ -87,6 +102,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(docs_pages.router)
     app.include_router(account_pages.router)
     app.state.templates = {context.endpoint: context.path for context in iter_route_contexts(app.routes)}
+    app.state.table = RouteTable(app.routes, limit_factor=settings.rate_limit_factor)
+    app.add_middleware(Edge, is_fast=settings.fast_path == "on", copied=_COPIED)
     app.add_middleware(EveryRequest)
     return app
 

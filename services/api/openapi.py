@@ -18,13 +18,16 @@ from services.api.errors import (
 from services.api.examples import refusal_of
 from services.inventory.accounts.errors import NotSignedIn
 from services.runtime.database import Contention, DatabaseUnavailable, PoolExhausted, StatementTooLong
-from services.runtime.errors import Invalid, Refusal
+from services.runtime.errors import Invalid, RateLimited, Refusal
 from services.runtime.idempotency import IdempotencyInProgress, IdempotencyKeyReused
 
 Responses = dict[int | str, dict[str, Any]]
 
 # A token that is sent is checked, and whatever reads or writes the database may meet the others.
-_OF_ANY_OPERATION: tuple[type[Refusal], ...] = (NotSignedIn, Invalid, Contention, DatabaseUnavailable, PoolExhausted, StatementTooLong)
+_OF_ANY_OPERATION: tuple[type[Refusal], ...] = (
+    *(NotSignedIn, Invalid, RateLimited),
+    *(Contention, DatabaseUnavailable, PoolExhausted, StatementTooLong),
+)
 
 # Whatever takes an Idempotency-Key may meet these besides.
 OF_KEYED_REQUESTS: tuple[type[Refusal], ...] = (IdempotencyKeyMissing, IdempotencyKeyInvalid, IdempotencyKeyReused, IdempotencyInProgress)

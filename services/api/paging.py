@@ -34,6 +34,7 @@ class PageRequest:
         chosen = [(name, value) for name, value in self._parameters if name not in _NOT_OF_THE_LIST]
         self._list = f"{self._path}?{urlencode(chosen)}"
         position = self._cursors.decode(cursor, of_list=self._list) if cursor is not None else None
+        self.identity = (self._list, limit, cursor, include)  # what its answer depends on
         self.window = Window(position, limit, wants_total=include is not None)
 
     def about(self, page: Page[object]) -> dict[str, str | int | None]:
@@ -44,6 +45,10 @@ class PageRequest:
             self._response.headers["Link"] = ", ".join(links)
         return {"next_cursor": cursors["next"], "prev_cursor": cursors["prev"], "total_estimate": page.total_estimate}
 
+    def of_copy(self) -> dict[str, str]:
+        """The same Link header, for a copy of the answer to keep."""
+        return {name: value for name, value in self._response.headers.items() if name == "link"}
+
     def _encoded(self, position: Position | None) -> str | None:
         return self._cursors.encode(position, of_list=self._list) if position else None
 
@@ -52,6 +57,3 @@ class PageRequest:
 
 
 RequestedPage = Annotated[PageRequest, Depends()]
-Consistency = Annotated[
-    Literal["strong"] | None, Query(description="`strong` goes to the database, past every copy that may be a moment old")
-]

@@ -19,7 +19,7 @@ class Refusal(Exception):
     retryable: ClassVar[bool] = False
     # True when the unit of work is run again, a few times, before anyone hears of the refusal.
     transient: ClassVar[bool] = False
-    retry_after_seconds: ClassVar[int | None] = None
+    retry_after_seconds: int | None = None
 
     def __init__(self, detail: str, faults: Sequence[Fault] = ()) -> None:
         super().__init__(detail)
@@ -63,6 +63,21 @@ class Invalid(Refusal):
 
     code = "validation_error"
     title = "The request is not valid"
+
+
+class RateLimited(Refusal):
+    """The caller has asked too often; later the same request is fine."""
+
+    code = "rate_limited"
+    title = "Too many requests"
+    retryable = True
+
+    def __init__(self, *, limit: str, burst: int, seconds: int, retry_after_seconds: int) -> None:
+        super().__init__(
+            f"the limit {limit!r} allows {burst} at once and as many again every {seconds} s; "
+            "whoever runs this API raises all limits with HOLDFAST_RATE_LIMIT_FACTOR"
+        )
+        self.retry_after_seconds = retry_after_seconds
 
 
 class Unavailable(Refusal):

@@ -83,6 +83,17 @@ _TAKE = (
     .values(done_at=func.clock_timestamp())
     .returning(outbox.c.event_id, outbox.c.name, outbox.c.entity_id, outbox.c.facts, outbox.c.request_id, outbox.c.created_at)
 )
+_PEEK = (
+    select(outbox.c.event_id, outbox.c.name, outbox.c.entity_id, outbox.c.facts, outbox.c.request_id, outbox.c.created_at)
+    .where(outbox.c.done_at.is_(None), outbox.c.name == func.any(bindparam("names", type_=ARRAY(Text))))
+    .order_by(outbox.c.event_id)
+    .limit(bindparam("limit"))
+)
+_DONE = (
+    update(outbox)
+    .where(outbox.c.event_id == func.any(bindparam("ids", type_=ARRAY(BigInteger))), outbox.c.done_at.is_(None))
+    .values(done_at=func.clock_timestamp())
+)
 
 
 async def append(connection: AsyncConnection, event: Event) -> None:
@@ -100,3 +111,13 @@ async def take(connection: AsyncConnection, *, names: Collection[str], limit: in
     """
     rows = (await connection.execute(_TAKE, {"names": list(names), "limit": limit})).mappings()
     return sorted((Recorded(**row) for row in rows), key=lambda event: event.event_id)
+
+
+async def peek(connection: AsyncConnection, *, names: Collection[str], limit: int) -> Sequence[Recorded]:
+    """Up to `limit` events of these names that nobody has handled, for a reaction that may happen twice: nothing is locked."""
+    return [Recorded(**row) for row in (await connection.execute(_PEEK, {"names": list(names), "limit": limit})).mappings()]
+
+
+async def mark_done(connection: AsyncConnection, event_ids: Collection[int]) -> None:
+    """Their reactions have happened."""
+    await connection.execute(_DONE, {"ids": list(event_ids)})

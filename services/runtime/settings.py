@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     database_url: DatabaseUrl
     direct_database_url: DatabaseUrl | None = None
     broker_url: Annotated[SecretStr, _url_of("redis", "rediss", "amqp", "amqps")]
+    cache_url: Annotated[SecretStr, _url_of("redis", "rediss")]
+    redis_timeout_ms: Annotated[int, Field(ge=1, le=10_000)] = 50
     smtp_url: Annotated[SecretStr, _url_of("smtp")]
     mail_from: str = "Holdfast <no-reply@holdfast.example>"
 
@@ -82,6 +84,10 @@ class Settings(BaseSettings):
 
     open_holds_per_account: Annotated[int, Field(ge=1)] = 300
     units_on_hold_per_sku: Annotated[int, Field(ge=1)] = 1_000
+
+    rate_limit_factor: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)] = 1
+    cache: Literal["on", "off"] = "on"
+    fast_path: Literal["on", "off"] = "on"
 
     log_format: Literal["json", "text"] = "json"
     sql: Literal["on", "off"] = "off"

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.accounts import revoking as account_revocations
@@ -19,18 +20,21 @@ from services.inventory.notifications import commands as notifications
 from services.inventory.notifications.model import Due
 from services.inventory.reservations import store as reservations
 from services.runtime import idempotency, outbox
+from services.runtime.cache import Cache
 from services.runtime.database import Database
 from services.runtime.errors import Unavailable
 from services.runtime.logs import log
+from services.runtime.redis import open_redis
 from services.runtime.resources import open_resources
 from services.runtime.startup import start_process
 from services.worker.app import PUBLISH_TIMEOUT_SECONDS, create_celery
-from services.worker.subscriptions import SUBSCRIPTIONS
+from services.worker.subscriptions import COPIES, SUBSCRIPTIONS
 
 BATCH = 100  # events or notifications in one transaction
 EXPIRE_BATCH = 200
 BUSY_SECONDS = 0.05
 IDLE_SECONDS = 1.0
+CACHE_TIMEOUT_SECONDS = 1.0  # nobody waits for the relay; a copy that it deletes late is better than one that it deletes again
 TIDY_SECONDS = 60.0
 SEND_TASK = "email.send"
 _FORGET = (
@@ -62,6 +66,18 @@ async def deliver_once(database: Database, celery: Celery) -> int:
     return reacted + len(due)
 
 
+async def forget_once(database: Database, cache: Cache) -> int:
+    """Delete the copies of what has changed; how many changes it was. Whoever made one has tried, but may have died over it.
+
+    Deleted first and marked as done then: killed in between, it deletes them again. Raises RedisError while there is no Redis.
+    """
+    changes = await database.autocommit(outbox.peek, names=COPIES.keys(), limit=BATCH)
+    if changes:
+        await cache.forget([key for change in changes for key in COPIES[change.name](change.facts)])
+        await database.autocommit(outbox.mark_done, [change.event_id for change in changes])
+    return len(changes)
+
+
 async def expire_once(database: Database) -> int:
     """End a batch of holds whose time is over; how many."""
     return await database.autocommit(reservations.expire_due, limit=EXPIRE_BATCH)
@@ -80,6 +96,9 @@ async def run(work: Callable[[], Awaitable[int]], stop: asyncio.Event, *, idle_s
             wait = BUSY_SECONDS if await work() else min(wait * 2, idle_seconds)
         except Unavailable as refusal:
             log.warning("relay.waiting", code=refusal.code, detail=refusal.detail)
+            wait = IDLE_SECONDS
+        except RedisError as error:
+            log.warning("relay.waiting", code="cache_unreachable", detail=str(error))
             wait = IDLE_SECONDS
         try:
             async with asyncio.timeout(wait):
@@ -104,11 +123,16 @@ async def serve() -> None:
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    async with open_resources(settings, application="holdfast-relay") as resources:
+    async with (
+        open_resources(settings, application="holdfast-relay") as resources,
+        open_redis(settings.cache_url.get_secret_value(), timeout_seconds=CACHE_TIMEOUT_SECONDS) as redis,
+    ):
         database, celery = resources.database, create_celery(settings, broker_timeout_seconds=PUBLISH_TIMEOUT_SECONDS)
+        cache = Cache(redis)
         log.info("relay.started")
         async with asyncio.TaskGroup() as loops:
             loops.create_task(run(lambda: deliver_once(database, celery), stop))
+            loops.create_task(run(lambda: forget_once(database, cache), stop))
             loops.create_task(run(lambda: expire_once(database), stop))
             loops.create_task(run(lambda: tidy_once(database), stop, idle_seconds=TIDY_SECONDS))
     log.info("relay.stopped")

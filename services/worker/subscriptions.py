@@ -12,6 +12,8 @@ from services.inventory.accounts.events import (
     PasswordForgotten,
     SessionReused,
 )
+from services.inventory.catalog.copies import product_key, warehouse_key
+from services.inventory.catalog.events import ProductChanged, WarehouseChanged
 from services.inventory.notifications.commands import notify_owner
 from services.inventory.reservations.events import (
     HELD,
@@ -23,6 +25,12 @@ from services.inventory.reservations.events import (
 )
 from services.inventory.stock.events import LOW, OUT
 from services.runtime.outbox import Recorded
+
+# Events whose reaction is to delete copies, which the relay does itself: it may happen twice, and must not wait behind mails.
+COPIES: Mapping[str, Callable[[Mapping[str, str]], Sequence[str]]] = {
+    ProductChanged.name: lambda facts: (product_key(facts["product_id"]), product_key(facts["sku"])),
+    WarehouseChanged.name: lambda facts: (warehouse_key(facts["warehouse_id"]), warehouse_key(facts["code"])),
+}
 
 Reaction = Callable[[AsyncConnection, Recorded], Awaitable[None]]
 

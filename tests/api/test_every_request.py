@@ -9,7 +9,7 @@ from tests.support.api import Client, line
 from tests.support.database import Database
 
 
-@pytest.mark.parametrize("path", ["/v1/products", "/v1/nowhere", "/livez", "/docs", "/openapi.json", "/v1/stock"])
+@pytest.mark.parametrize("path", ["/v1/me", "/v1/nowhere", "/livez", "/docs", "/openapi.json", "/v1/stock"])
 async def test_every_answer_has_its_headers(unplugged_nobody: Client, path: str) -> None:
     answer = await unplugged_nobody.http.get(path)
 

@@ -17,7 +17,7 @@ from services.runtime.logs import configure_logs
 from tests.support.database import Database
 from tests.support.people import People, Person
 from tests.support.processes import Processes
-from tests.support.settings import Where, settings
+from tests.support.settings import NO_REDIS, Where, settings
 
 _TIMEOUT_SECONDS = 30  # hundreds of clients share two cores; a test that is about time says so itself
 
@@ -155,9 +155,9 @@ class Api:
 
 
 @asynccontextmanager
-async def open_api(database: Database, people: People, **chosen: str) -> AsyncIterator[Api]:
+async def open_api(database: Database, people: People, *, cache_url: str = NO_REDIS, **chosen: str) -> AsyncIterator[Api]:
     """The app that is shipped, in the test's own process, with these settings."""
-    app = create_app(settings(Where(database_url=database.url), **chosen))
+    app = create_app(settings(Where(database_url=database.url, cache_url=cache_url), **chosen))
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(_running(app))
         # An error that nobody foresaw is a 500 to a client, so it is one here.
@@ -165,8 +165,8 @@ async def open_api(database: Database, people: People, **chosen: str) -> AsyncIt
 
 
 @pytest_asyncio.fixture
-async def api(database: Database, people: People) -> AsyncIterator[Api]:
-    async with open_api(database, people) as opened:
+async def api(database: Database, people: People, cache_url: str) -> AsyncIterator[Api]:
+    async with open_api(database, people, cache_url=cache_url) as opened:
         yield opened
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import psutil  # type: ignore[import-untyped]
+import pytest
 import pytest_asyncio
 
 from tests.support.database import Database
@@ -88,9 +89,15 @@ class Processes:
             print(program.tail)  # noqa: T201  # pytest shows it below a test that failed
 
 
+@pytest.fixture
+def everywhere(database: Database, broker_url: str, cache_url: str, mails: Mails) -> Where:
+    """The real servers of one test."""
+    return Where(database_url=database.url, broker_url=broker_url, cache_url=cache_url, smtp_url=mails.url)
+
+
 @pytest_asyncio.fixture
-async def processes(database: Database, broker_url: str, mails: Mails, tmp_path: Path, leash: Leash) -> AsyncIterator[Processes]:
-    running = Processes(Where(database_url=database.url, broker_url=broker_url, smtp_url=mails.url), tmp_path, leash)
+async def processes(everywhere: Where, mails: Mails, tmp_path: Path, leash: Leash) -> AsyncIterator[Processes]:
+    running = Processes(everywhere, tmp_path, leash)
     yield running
     mails.answer_again()  # a worker finishes its mail before it ends
     await running.end()

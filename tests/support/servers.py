@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -61,6 +62,15 @@ async def broker_url(servers: Servers) -> str:
     async with Redis.from_url(servers.redis_url) as client:
         await client.flushdb()
     return servers.redis_url
+
+
+@pytest_asyncio.fixture
+async def cache_url(servers: Servers) -> str:
+    """A cache without copies of earlier tests, and with empty buckets: a database of its own beside the broker's."""
+    url = urlsplit(servers.redis_url)._replace(path="/1").geturl()
+    async with Redis.from_url(url) as client:
+        await client.flushdb()
+    return url
 
 
 def _postgres(folder: Path, leash: Leash) -> AbstractContextManager[str]:

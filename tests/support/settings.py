@@ -7,6 +7,7 @@ from services.runtime.settings import PREFIX, Settings
 
 _SECRET = "only-for-tests:" + "0123456789abcdef" * 2
 _NOBODY = "127.0.0.1:1"  # nothing listens there: a test that needs the server says so
+NO_REDIS = f"redis://{_NOBODY}/0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +15,8 @@ class Where:
     """The servers that a process of ours is pointed at."""
 
     database_url: str
-    broker_url: str = f"redis://{_NOBODY}/0"
+    broker_url: str = NO_REDIS
+    cache_url: str = NO_REDIS
     smtp_url: str = f"smtp://{_NOBODY}"
 
 
@@ -33,7 +35,10 @@ def _all(where: Where, chosen: dict[str, str]) -> dict[str, str]:
     return {
         "database_url": where.database_url,
         "broker_url": where.broker_url,
+        "cache_url": where.cache_url,
         "smtp_url": where.smtp_url,
+        "redis_timeout_ms": "1000",  # a machine that runs many tests at once is no slow Redis
+        "rate_limit_factor": "1000",  # a test asks as often as it likes, and is counted
         "token_secret": _SECRET,
         "password_pepper": _SECRET[::-1],
         "bcrypt_cost": "4",  # the least there is: a test's password guards nothing

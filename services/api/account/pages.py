@@ -6,6 +6,7 @@ from typing import Literal
 from fastapi import APIRouter
 from fastapi.responses import FileResponse
 
+from services.api import limits
 from services.api.dependencies import OPEN_TO_ALL
 
 router = APIRouter(prefix="/account", dependencies=[OPEN_TO_ALL], include_in_schema=False)
@@ -18,10 +19,12 @@ _POLICY = (
 
 
 @router.get("/{page}")
+@limits.network
 async def show(page: Literal["verify-email", "reset-password", "forgot-password"]) -> FileResponse:
     return FileResponse(_ASSETS / f"{page}.html", headers={"Content-Security-Policy": _POLICY})
 
 
 @router.get("/assets/{name}")
+@limits.network
 async def asset(name: Literal["account.css", "account.js"]) -> FileResponse:
     return FileResponse(_ASSETS / name)

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter
 from pydantic import Field
 
+from services.api import limits
 from services.api.dependencies import CurrentDatabase, CurrentOrigin, requires
 from services.api.openapi import refusals, with_body
 from services.api.paging import RequestedPage
@@ -61,11 +62,13 @@ class AccountPageOut(PageOut[AccountOut]):
 
 
 @router.get("/me", summary="Read your account", responses=refusals(PermissionMissing))
+@limits.account
 async def read_own_account(caller: Owner, database: CurrentDatabase) -> AccountOut:
     return AccountOut.of_account(await database.autocommit(store.get, caller.account_id))
 
 
 @router.patch("/me", summary="Change your account", responses=with_body(PermissionMissing))
+@limits.account
 async def change_own_account(body: ProfileIn, caller: Owner, database: CurrentDatabase) -> AccountOut:
     return AccountOut.of_account(await database.transact(commands.rename, caller, body.full_name))
 
@@ -76,6 +79,7 @@ async def change_own_account(body: ProfileIn, caller: Owner, database: CurrentDa
     dependencies=[requires(Permission.ACCOUNTS_MANAGE)],
     responses=refusals(PermissionMissing, BadCursor),
 )
+@limits.account
 async def list_accounts(
     database: CurrentDatabase, page: RequestedPage, role: Role | None = None, email: EmailAddress | None = None
 ) -> AccountPageOut:
@@ -91,6 +95,7 @@ async def list_accounts(
     dependencies=[requires(Permission.ACCOUNTS_MANAGE)],
     responses=refusals(PermissionMissing, AccountNotFound),
 )
+@limits.account
 async def read_account(account_id: AccountId, database: CurrentDatabase) -> AccountOut:
     return AccountOut.of_account(await database.autocommit(commands.find_account, account_id))
 
@@ -100,6 +105,7 @@ async def read_account(account_id: AccountId, database: CurrentDatabase) -> Acco
     summary="Change the role of an account, shut it or open it again",
     responses=with_body(PermissionMissing, AccountNotFound, LastAdmin),
 )
+@limits.account
 async def change_account(
     account_id: AccountId, body: AccountChangeIn, caller: Admin, database: CurrentDatabase, origin: CurrentOrigin
 ) -> AccountOut:

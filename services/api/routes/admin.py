@@ -4,6 +4,7 @@ from datetime import datetime
 
 from fastapi import APIRouter
 
+from services.api import limits
 from services.api.dependencies import CurrentDatabase, requires
 from services.api.openapi import refusals
 from services.api.routing import StrictRoute
@@ -36,6 +37,7 @@ class ReconciliationOut(Out):
     responses=refusals(PermissionMissing),
     dependencies=[requires(Permission.RECONCILIATION_READ)],
 )
+@limits.account
 async def read_reconciliation(database: CurrentDatabase) -> ReconciliationOut:
     """Empty when all is well. Reads every line and movement: for people, not for a loop."""
     return ReconciliationOut.of(await database.autocommit(reconciling.check))

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
+from services.api import limits
 from services.api.dependencies import CurrentDatabase, requires
 from services.api.openapi import refusals
 from services.api.paging import RequestedPage
@@ -43,6 +44,7 @@ class AuditEventPageOut(PageOut[AuditEventOut]):
     dependencies=[requires(Permission.AUDIT_READ)],
     responses=refusals(PermissionMissing, BadCursor),
 )
+@limits.account
 async def list_audit_events(
     database: CurrentDatabase,
     page: RequestedPage,

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel, Field, StringConstraints
 
+from services.api import limits
 from services.api.dependencies import OPEN_TO_ALL, CurrentDatabase, CurrentOrigin, assembled, requires
 from services.api.openapi import refusals, with_body, with_form
 from services.api.routing import StrictRoute
@@ -70,6 +71,8 @@ class SessionsOut(Out):
 
 
 @router.post("/token", summary="Sign in", dependencies=[OPEN_TO_ALL], responses=with_form(TooManySignIns))
+@limits.sign_in
+@limits.address_tried
 async def sign_in(
     request: Request,
     database: CurrentDatabase,
@@ -85,6 +88,7 @@ async def sign_in(
 
 
 @router.post("/refresh", summary="Stay signed in", dependencies=[OPEN_TO_ALL], responses=with_body())
+@limits.network
 async def refresh(request: Request, body: RefreshIn, database: CurrentDatabase, origin: CurrentOrigin) -> TokenOut:
     """A refresh token is used once and gives the next. One that is used again later than ten seconds after ends the session."""
     signed_in = await sessions.refresh(database, assembled(request).refresh_tokens, token=body.refresh_token, origin=origin)
@@ -92,18 +96,21 @@ async def refresh(request: Request, body: RefreshIn, database: CurrentDatabase, 
 
 
 @router.post("/logout", status_code=204, summary="Sign out", dependencies=[OPEN_TO_ALL], responses=with_body())
+@limits.network
 async def sign_out(body: RefreshIn, database: CurrentDatabase, origin: CurrentOrigin) -> None:
     """Ends the session of this refresh token and its access tokens, within a second. An unknown one is signed out already."""
     await database.transact(sessions.sign_out, token=body.refresh_token, origin=origin)
 
 
 @router.post("/logout-all", status_code=204, summary="Sign out everywhere", responses=refusals(PermissionMissing))
+@limits.account
 async def sign_out_everywhere(caller: Owner, database: CurrentDatabase, origin: CurrentOrigin) -> None:
     """Ends every session of yours and every access token, within a second."""
     await database.transact(sessions.end_all, caller.account_id, EndReason.LOGOUT_ALL, actor_id=caller.account_id, origin=origin)
 
 
 @router.get("/sessions", summary="List your sessions", responses=refusals(PermissionMissing))
+@limits.account
 async def list_sessions(caller: Owner, database: CurrentDatabase) -> SessionsOut:
     """Each is a device that signed in; the last used first."""
     found = await database.autocommit(session_store.list_live, caller.account_id, limit=SESSIONS_SHOWN_MAX)
@@ -111,6 +118,7 @@ async def list_sessions(caller: Owner, database: CurrentDatabase) -> SessionsOut
 
 
 @router.delete("/sessions/{session_id}", status_code=204, summary="End a session", responses=refusals(PermissionMissing, SessionNotFound))
+@limits.account
 async def end_session(session_id: SessionId, caller: Owner, database: CurrentDatabase, origin: CurrentOrigin) -> None:
     if not await database.transact(sessions.end_session, caller, session_id, origin=origin):
         raise SessionNotFound

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from pydantic import AfterValidator, Field, SecretStr
 
+from services.api import limits
 from services.api.dependencies import OPEN_TO_ALL, CurrentDatabase, CurrentOrigin, assembled, requires
 from services.api.openapi import with_body
 from services.api.routing import StrictRoute
@@ -60,6 +61,8 @@ class AcceptedOut(Out):
 @router.post(
     "/register", status_code=202, summary="Open an account", dependencies=[OPEN_TO_ALL], responses=with_body(WeakPassword, TooManySignIns)
 )
+@limits.credentials
+@limits.mails
 async def register(request: Request, body: RegistrationIn, database: CurrentDatabase, origin: CurrentOrigin) -> AcceptedOut:
     """A mail with a link goes out, and the account is open once it was followed. The answer is the same for an address that has one."""
     await credentials.register(
@@ -74,12 +77,15 @@ async def register(request: Request, body: RegistrationIn, database: CurrentData
 
 
 @router.post("/verify-email", status_code=204, summary="Prove an address", dependencies=[OPEN_TO_ALL], responses=with_body(TokenInvalid))
+@limits.credentials
 async def verify_email(body: TokenIn, database: CurrentDatabase, origin: CurrentOrigin) -> None:
     """With the token of the link in the mail, which is good once and for half an hour."""
     await database.transact(credentials.verify_email, token=body.token, origin=origin)
 
 
 @router.post("/forgot-password", status_code=202, summary="Ask for another password", dependencies=[OPEN_TO_ALL], responses=with_body())
+@limits.credentials
+@limits.mails
 async def forgot_password(body: EmailIn, database: CurrentDatabase, origin: CurrentOrigin) -> AcceptedOut:
     """A mail with a link goes out to an address that has an account. The answer is the same for one that has none."""
     await database.transact(credentials.forget_password, email=body.email, origin=origin)
@@ -93,6 +99,7 @@ async def forgot_password(body: EmailIn, database: CurrentDatabase, origin: Curr
     dependencies=[OPEN_TO_ALL],
     responses=with_body(TokenInvalid, WeakPassword, TooManySignIns),
 )
+@limits.credentials
 async def reset_password(request: Request, body: ResetIn, database: CurrentDatabase, origin: CurrentOrigin) -> None:
     """With the token of the link in the mail. Every session of the account ends."""
     await credentials.reset_password(
@@ -106,6 +113,8 @@ async def reset_password(request: Request, body: ResetIn, database: CurrentDatab
     summary="Change your password",
     responses=with_body(PermissionMissing, WrongPassword, WeakPassword, TooManySignIns),
 )
+@limits.account
+@limits.credentials
 async def change_password(
     request: Request,
     body: PasswordChangeIn,

@@ -4,6 +4,7 @@ from typing import Literal
 
 from fastapi import APIRouter, Response
 
+from services.api import limits
 from services.api.dependencies import OPEN_TO_ALL, CurrentDatabase
 from services.api.openapi import answers, only_refusals
 from services.api.routing import StrictRoute
@@ -24,12 +25,14 @@ class ReadyOut(Out):
 
 
 @router.get("/livez", summary="Does the process answer?", responses=only_refusals(Invalid))
+@limits.unlimited
 async def read_liveness() -> LiveOut:
     """Asks nothing of the database: restarting the API would not bring that back."""
     return LiveOut(status="live")
 
 
 @router.get("/readyz", summary="Can it serve?", responses=only_refusals(Invalid) | answers(503, model=ReadyOut))
+@limits.unlimited
 async def read_readiness(database: CurrentDatabase, response: Response) -> ReadyOut:
     """The database answers, its schema is ours, and our time limits are in force."""
     try:

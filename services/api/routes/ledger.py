@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
+from services.api import limits
 from services.api.dependencies import CurrentDatabase, requires
 from services.api.openapi import refusals
 from services.api.paging import RequestedPage
@@ -49,6 +50,7 @@ class MovementPageOut(PageOut[MovementOut]):
     dependencies=[requires(Permission.STOCK_READ)],
     responses=refusals(PermissionMissing, BadCursor),
 )
+@limits.account
 async def list_movements(
     database: CurrentDatabase,
     page: RequestedPage,

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import Field
 
+from services.api import limits
 from services.api.dependencies import CurrentDatabase, requires
 from services.api.openapi import refusals
 from services.api.paging import RequestedPage
@@ -44,6 +45,7 @@ class LevelPageOut(PageOut[LevelOut]):
 
 
 @router.get("", summary="List stock levels", dependencies=READ, responses=refusals(PermissionMissing, BadCursor))
+@limits.account
 async def list_levels(
     database: CurrentDatabase,
     page: RequestedPage,
@@ -61,6 +63,7 @@ async def list_levels(
 
 
 @router.get("/{item_id}", summary="Read a stock level", dependencies=READ, responses=refusals(PermissionMissing, StockItemNotFound))
+@limits.account
 async def read_level(item_id: ItemId, database: CurrentDatabase) -> LevelOut:
     level = await database.autocommit(store.find_level, item_id)
     if level is None:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.api import limits
 from services.api.dependencies import CurrentDatabase, Keyed, requires
 from services.api.once import once
 from services.api.openapi import OF_KEYED_REQUESTS, Responses, with_body
@@ -135,6 +136,7 @@ def _responses(*classes: type[Refusal]) -> Responses:
     summary="Record units that arrived or left",
     responses=_responses(InsufficientOnHand, StockBelowReserved, OnHandLimitExceeded),
 )
+@limits.account
 async def adjust_stock(
     body: AdjustmentsIn, caller: Mover, keyed: Keyed, *, database: CurrentDatabase, response: Response
 ) -> AdjustmentsOut:
@@ -152,6 +154,7 @@ async def adjust_stock(
 
 
 @router.post("/stock-counts", status_code=201, summary="Record what was counted", responses=_responses(CountConflict, StockBelowReserved))
+@limits.account
 async def count_stock(body: CountsIn, caller: Mover, keyed: Keyed, *, database: CurrentDatabase, response: Response) -> MovementsOut:
     """Sets `on_hand`, where it still is `expected_on_hand`. With `displace`, holds that no longer fit are ended, the newest first."""
     counts = [Count(item.sku, item.warehouse, item.counted, item.expected_on_hand) for item in body.items]
@@ -172,6 +175,7 @@ async def count_stock(body: CountsIn, caller: Mover, keyed: Keyed, *, database: 
     summary="Move units to another warehouse",
     responses=_responses(InsufficientAvailable, OnHandLimitExceeded),
 )
+@limits.account
 async def transfer_stock(body: TransfersIn, caller: Mover, keyed: Keyed, *, database: CurrentDatabase, response: Response) -> MovementsOut:
     """All items, or none. Promised units stay where they are. The answer has what left, then what arrived."""
     transfers = [Transfer(item.sku, item.quantity) for item in body.items]

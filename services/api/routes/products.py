@@ -6,21 +6,18 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import Field, RootModel, StringConstraints, TypeAdapter, model_validator
 
-from services.api.dependencies import AlreadySeen, CurrentDatabase, CurrentVersion, requires
+from services.api import limits
+from services.api.copies import CATALOGUE, LISTS, RequestedCopy, copy_of, forget, key_of
+from services.api.dependencies import CurrentCache, CurrentDatabase, CurrentVersion, IfNoneMatch, requires
 from services.api.openapi import NOT_MODIFIED, answers, merge_patch, refusals, with_body
-from services.api.paging import Consistency, RequestedPage
+from services.api.paging import RequestedPage
 from services.api.routing import NamedByCaller, StrictRoute
 from services.api.wire import Code, In, Instant, Out, PageOut, ProductKey, Text
 from services.inventory.accounts.errors import PermissionMissing
 from services.inventory.accounts.permissions import Permission
 from services.inventory.catalog import commands, listing, store
-from services.inventory.catalog.errors import (
-    HasOpenReservations,
-    PriceWithoutCurrency,
-    ProductNotFound,
-    SkuTaken,
-    TooManyAttributes,
-)
+from services.inventory.catalog.copies import keys_of_product, product_key
+from services.inventory.catalog.errors import HasOpenReservations, PriceWithoutCurrency, ProductNotFound, SkuTaken, TooManyAttributes
 from services.inventory.catalog.listing import ProductFilters
 from services.inventory.catalog.model import (
     ATTRIBUTES_MAX,
@@ -35,6 +32,7 @@ from services.inventory.catalog.model import (
     Status,
 )
 from services.inventory.reservations import archiving
+from services.runtime.cache import Copy
 from services.runtime.paging import BadCursor
 from services.runtime.preconditions import EtagMismatch, PreconditionMissing
 
@@ -137,6 +135,7 @@ class ProductPageOut(PageOut[ProductOut]):
     dependencies=WRITE,
     responses=with_body(PermissionMissing, SkuTaken) | answers(201, "ETag", "Location"),
 )
+@limits.account
 async def create_product(body: ProductIn, database: CurrentDatabase, response: Response) -> ProductOut:
     product = await database.transact(commands.create_product, body.facts())
     response.headers["Location"] = f"/v1/products/{product.product_id}"
@@ -148,9 +147,11 @@ async def create_product(body: ProductIn, database: CurrentDatabase, response: R
     "",
     summary="List products",
     dependencies=READ,
+    response_model=ProductPageOut,
     responses=refusals(BadCursor),
     openapi_extra={"parameters": [ATTRIBUTES_PARAMETER]},
 )
+@limits.account
 async def list_products(
     database: CurrentDatabase,
     page: RequestedPage,
@@ -165,12 +166,17 @@ async def list_products(
     price_lte: PriceLimit = None,
     updated_since: Instant | None = None,
     sort: Annotated[ProductSort | None, Query(description="Without it by sku, or by update with `updated_since`")] = None,
-    consistency: Consistency = None,  # noqa: ARG001  # nothing is cached yet
-) -> ProductPageOut:
+    copies: RequestedCopy,
+) -> Response:
     """Active ones, unless `status` says otherwise. One without a price comes after those that have one."""
     filters = ProductFilters(status, q, category, price_gte, price_lte, updated_since, attributes)
-    found = await database.transact(listing.list_products, filters, sort, window=page.window)
-    return ProductPageOut(items=[ProductOut.of(product) for product in found.items], **page.about(found))
+
+    async def load() -> Copy:
+        found = await database.transact(listing.list_products, filters, sort, window=page.window)
+        answer = ProductPageOut(items=[ProductOut.of(product) for product in found.items], **page.about(found))
+        return copy_of(answer, **page.of_copy())
+
+    return await copies.answer(key_of("products", *page.identity), LISTS, load)
 
 
 @router.head("/{key}", include_in_schema=False, dependencies=READ, response_model=ProductOut)
@@ -181,21 +187,22 @@ async def list_products(
     response_model=ProductOut,
     responses=refusals(ProductNotFound) | NOT_MODIFIED | answers(200, "ETag"),
 )
+@limits.account
 async def read_product(
     key: ProductKey,
-    seen: AlreadySeen,
     database: CurrentDatabase,
-    response: Response,
-    consistency: Consistency = None,  # noqa: ARG001  # nothing is cached yet
-) -> ProductOut | Response:
+    copies: RequestedCopy,
+    if_none_match: IfNoneMatch = None,  # noqa: ARG001  # read by whoever answers with a copy
+) -> Response:
     """Archived ones too."""
-    product = await database.autocommit(store.find_product, key)
-    if product is None:
-        raise ProductNotFound(key)
-    response.headers["ETag"] = f'"{product.version}"'
-    if seen.has(response.headers["ETag"]):
-        return Response(status_code=304, headers=response.headers)
-    return ProductOut.of(product)
+
+    async def load() -> Copy:
+        product = await database.autocommit(store.find_product, key)
+        if product is None:
+            raise ProductNotFound(key)
+        return copy_of(ProductOut.of(product), etag=f'"{product.version}"')
+
+    return await copies.answer(product_key(key), CATALOGUE, load)
 
 
 @router.patch(
@@ -206,11 +213,19 @@ async def read_product(
     | answers(200, "ETag"),
     openapi_extra=merge_patch(ProductPatchIn),
 )
+@limits.account
 async def change_product(
-    key: ProductKey, body: ProductPatchIn, precondition: CurrentVersion, database: CurrentDatabase, response: Response
+    key: ProductKey,
+    body: ProductPatchIn,
+    precondition: CurrentVersion,
+    *,
+    database: CurrentDatabase,
+    cache: CurrentCache,
+    response: Response,
 ) -> ProductOut:
     """What is absent stays, null removes; attributes are merged one by one. What changes nothing leaves the ETag as it is."""
     product = await database.transact(commands.change_product, key, body.patch(), precondition)
+    await forget(cache, keys_of_product(product))
     response.headers["ETag"] = f'"{product.version}"'
     return ProductOut.of(product)
 
@@ -222,6 +237,7 @@ async def change_product(
     dependencies=WRITE,
     responses=refusals(PermissionMissing, ProductNotFound, EtagMismatch, PreconditionMissing, HasOpenReservations),
 )
-async def archive_product(key: ArchivedKey, precondition: CurrentVersion, database: CurrentDatabase) -> None:
+@limits.account
+async def archive_product(key: ArchivedKey, precondition: CurrentVersion, database: CurrentDatabase, cache: CurrentCache) -> None:
     """It still reads by id and sku, leaves the lists, and takes no new orders. Archiving it again changes nothing."""
-    await database.transact(archiving.archive_product, key, precondition)
+    await forget(cache, keys_of_product(await database.transact(archiving.archive_product, key, precondition)))

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from services.api import limits
 from services.api.dependencies import CurrentDatabase, requires
 from services.api.openapi import refusals
 from services.api.paging import RequestedPage
@@ -26,6 +27,7 @@ class ReservationPageOut(PageOut[ReservationOut]):
 
 
 @router.get("", summary="List reservations", responses=refusals(PermissionMissing, BadCursor))
+@limits.account
 async def list_reservations(
     caller: Annotated[Caller, requires(Permission.RESERVATIONS_USE_OWN)],
     database: CurrentDatabase,

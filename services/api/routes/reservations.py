@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import StringConstraints
 
+from services.api import limits
 from services.api.dependencies import CurrentDatabase, Keyed, OptionalPrecondition, assembled, requires
 from services.api.once import mark_replay
 from services.api.openapi import OF_KEYED_REQUESTS, answers, refusals, with_body
@@ -42,6 +43,8 @@ OF_REPLACING = (*OF_PLACING, ReservationExpired, IllegalTransition, EtagMismatch
     summary="Hold stock",
     responses=with_body(*OF_PLACING, DuplicateReference, *OF_KEYED_REQUESTS) | answers(201, "ETag", "Location"),
 )
+@limits.account
+@limits.placing
 async def place_reservation(
     body: OrderIn, caller: Owner, keyed: Keyed, *, request: Request, database: CurrentDatabase, response: Response
 ) -> ReservationOut:
@@ -59,6 +62,8 @@ async def place_reservation(
     summary="Make or change the reservation with a reference",
     responses=with_body(*OF_REPLACING) | answers(200, "ETag") | answers(201, "ETag", "Location", model=ReservationOut),
 )
+@limits.account
+@limits.placing
 async def put_cart(
     external_ref: PathRef, body: CartIn, caller: Owner, *, request: Request, database: CurrentDatabase, response: Response
 ) -> ReservationOut:
@@ -77,6 +82,7 @@ async def put_cart(
     summary="Read a reservation",
     responses=refusals(PermissionMissing, ReservationNotFound) | answers(200, "ETag"),
 )
+@limits.account
 async def read_reservation(reservation_id: ReservationId, caller: Owner, database: CurrentDatabase, response: Response) -> ReservationOut:
     """Your own; for the staff anybody's."""
     reservation = await database.autocommit(commands.find, reservation_id, caller)
@@ -88,6 +94,8 @@ async def read_reservation(reservation_id: ReservationId, caller: Owner, databas
     summary="Replace the lines of a held reservation",
     responses=with_body(*OF_REPLACING, ReservationNotFound) | answers(200, "ETag"),
 )
+@limits.account
+@limits.placing
 async def replace_lines(
     reservation_id: ReservationId,
     body: LinesIn,

@@ -6,9 +6,10 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
+from services.api import limits
+from services.api.copies import AVAILABILITY, RequestedCopy, copy_of, key_of
 from services.api.dependencies import CurrentDatabase, RequiredPrecondition, requires
 from services.api.openapi import answers, refusals, with_body
-from services.api.paging import Consistency
 from services.api.routing import StrictRoute
 from services.api.wire import Code, In, Out, ProductKey, WarehouseKey
 from services.inventory.accounts.errors import PermissionMissing
@@ -27,6 +28,7 @@ from services.inventory.stock.model import (
     StockItem,
     StockSettings,
 )
+from services.runtime.cache import Copy
 from services.runtime.preconditions import EtagMismatch, PreconditionMissing
 
 router = APIRouter(tags=["stock"], route_class=StrictRoute)
@@ -82,6 +84,7 @@ class AvailabilitiesOut(Out):
     | answers(201, "ETag", model=SettingsOut),
     dependencies=[requires(Permission.STOCK_CONFIGURE)],
 )
+@limits.account
 async def configure_stock(
     key: ProductKey,
     warehouse: WarehouseKey,
@@ -107,6 +110,7 @@ async def configure_stock(
     responses=refusals(PermissionMissing, ProductNotFound, WarehouseNotFound, StockItemNotFound) | answers(200, "ETag"),
     dependencies=[requires(Permission.STOCK_READ)],
 )
+@limits.account
 async def read_stock_settings(key: ProductKey, warehouse: WarehouseKey, database: CurrentDatabase, response: Response) -> SettingsOut:
     item = await database.autocommit(commands.find_item, key, warehouse)
     response.headers["ETag"] = f'"{item.version}"'
@@ -116,14 +120,21 @@ async def read_stock_settings(key: ProductKey, warehouse: WarehouseKey, database
 @router.get(
     "/availability",
     summary="Read what can be reserved",
+    response_model=AvailabilitiesOut,
     responses=refusals(),
     dependencies=[requires(Permission.CATALOG_READ)],
 )
+@limits.account
 async def read_availability(
     database: CurrentDatabase,
     sku: Annotated[list[Code], Query(min_length=1, max_length=AVAILABILITY_SKUS_MAX, examples=[["TEE-M", "MUG"]])],
+    copies: RequestedCopy,
     warehouse: Code | None = None,
-    consistency: Consistency = None,  # noqa: ARG001  # nothing is cached yet
-) -> AvailabilitiesOut:
+) -> Response:
     """Of each sku in each warehouse where it is stocked. What is unknown or archived is left out."""
-    return AvailabilitiesOut.of(await database.autocommit(store.read_availability, sku, warehouse))
+
+    async def load() -> Copy:
+        found = await database.autocommit(store.read_availability, sku, warehouse)
+        return copy_of(AvailabilitiesOut.of(found), cache_control="public, max-age=1")
+
+    return await copies.answer(key_of("availability", sku, warehouse), AVAILABILITY, load)

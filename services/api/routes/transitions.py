@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import AfterValidator, Field, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.api import limits
 from services.api.dependencies import CurrentDatabase, Keyed, KeyedRequest, OptionalPrecondition, requires
 from services.api.once import once
 from services.api.openapi import OF_KEYED_REQUESTS, Responses, answers, with_body
@@ -109,18 +110,21 @@ def _responses(*classes: type[Refusal], success: int = 200) -> Responses:
 
 
 @router.post("/confirm", summary="Confirm a held reservation", responses=_responses())
+@limits.account
 async def confirm_reservation(caller: Owner, transitions: Requested, _body: NothingIn | None = None) -> ReservationOut:
     """Its units are yours for good, and a mail says so. Confirming it again changes nothing."""
     return await transitions.make(caller, None, commands.confirm)
 
 
 @router.post("/cancel", summary="Cancel a reservation", responses=_responses())
+@limits.account
 async def cancel_reservation(caller: Owner, transitions: Requested, body: CancellationIn | None = None) -> ReservationOut:
     """Its units go back to everybody, and a mail says so. Cancelling it again changes nothing."""
     return await transitions.make(caller, body or CancellationIn(), commands.cancel, reason=body.reason if body else None)
 
 
 @router.post("/extend", summary="Hold it for longer", responses=_responses())
+@limits.account
 async def extend_reservation(body: ExtensionIn, caller: Owner, transitions: Requested) -> ReservationOut:
     """Until so many seconds from now, if that is later; never further than two hours from its creation, and never once it is over."""
     return await transitions.make(caller, body, commands.extend, hold_seconds=body.ttl_seconds)
@@ -132,6 +136,7 @@ async def extend_reservation(body: ExtensionIn, caller: Owner, transitions: Requ
     summary="Ship units of a confirmed reservation",
     responses=_responses(ExceedsOpenQuantity, InsufficientOnHand, success=201),
 )
+@limits.account
 async def fulfil_reservation(
     caller: Annotated[Caller, requires(Permission.RESERVATIONS_FULFIL)], transitions: Requested, body: FulfilmentIn | None = None
 ) -> ReservationOut:

@@ -6,14 +6,17 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field, StringConstraints
 
-from services.api.dependencies import AlreadySeen, CurrentDatabase, CurrentVersion, requires
+from services.api import limits
+from services.api.copies import CATALOGUE, LISTS, RequestedCopy, copy_of, forget, key_of
+from services.api.dependencies import CurrentCache, CurrentDatabase, CurrentVersion, IfNoneMatch, requires
 from services.api.openapi import NOT_MODIFIED, answers, merge_patch, refusals, with_body
-from services.api.paging import Consistency, RequestedPage
+from services.api.paging import RequestedPage
 from services.api.routing import StrictRoute
 from services.api.wire import Code, In, Out, PageOut, Text, WarehouseKey
 from services.inventory.accounts.errors import PermissionMissing
 from services.inventory.accounts.permissions import Permission
 from services.inventory.catalog import commands, listing, store
+from services.inventory.catalog.copies import keys_of_warehouse, warehouse_key
 from services.inventory.catalog.errors import CodeTaken, HasOpenReservations, WarehouseNotFound
 from services.inventory.catalog.model import (
     NAME_LENGTH_MAX,
@@ -26,6 +29,7 @@ from services.inventory.catalog.model import (
     WarehouseSort,
 )
 from services.inventory.reservations import archiving
+from services.runtime.cache import Copy
 from services.runtime.paging import BadCursor
 from services.runtime.preconditions import EtagMismatch, PreconditionMissing
 
@@ -79,6 +83,7 @@ class WarehousePageOut(PageOut[WarehouseOut]):
     dependencies=WRITE,
     responses=with_body(PermissionMissing, CodeTaken) | answers(201, "ETag", "Location"),
 )
+@limits.account
 async def create_warehouse(body: WarehouseIn, database: CurrentDatabase, response: Response) -> WarehouseOut:
     warehouse = await database.transact(commands.create_warehouse, NewWarehouse(body.code, body.name, body.priority))
     response.headers["Location"] = f"/v1/warehouses/{warehouse.warehouse_id}"
@@ -86,17 +91,23 @@ async def create_warehouse(body: WarehouseIn, database: CurrentDatabase, respons
     return WarehouseOut.of(warehouse)
 
 
-@router.get("", summary="List warehouses", dependencies=READ, responses=refusals(BadCursor))
+@router.get("", summary="List warehouses", dependencies=READ, response_model=WarehousePageOut, responses=refusals(BadCursor))
+@limits.account
 async def list_warehouses(
     database: CurrentDatabase,
     page: RequestedPage,
+    copies: RequestedCopy,
     status: Status = Status.ACTIVE,
     sort: Annotated[WarehouseSort, Query(description="With - from the last to the first")] = WarehouseSort.CODE,
-    consistency: Consistency = None,  # noqa: ARG001  # nothing is cached yet
-) -> WarehousePageOut:
+) -> Response:
     """Active ones, unless `status` says otherwise."""
-    found = await database.autocommit(listing.list_warehouses, status, sort, window=page.window)
-    return WarehousePageOut(items=[WarehouseOut.of(warehouse) for warehouse in found.items], **page.about(found))
+
+    async def load() -> Copy:
+        found = await database.autocommit(listing.list_warehouses, status, sort, window=page.window)
+        answer = WarehousePageOut(items=[WarehouseOut.of(warehouse) for warehouse in found.items], **page.about(found))
+        return copy_of(answer, **page.of_copy())
+
+    return await copies.answer(key_of("warehouses", *page.identity), LISTS, load)
 
 
 @router.head("/{key}", include_in_schema=False, dependencies=READ, response_model=WarehouseOut)
@@ -107,21 +118,22 @@ async def list_warehouses(
     response_model=WarehouseOut,
     responses=refusals(WarehouseNotFound) | NOT_MODIFIED | answers(200, "ETag"),
 )
+@limits.account
 async def read_warehouse(
     key: WarehouseKey,
-    seen: AlreadySeen,
     database: CurrentDatabase,
-    response: Response,
-    consistency: Consistency = None,  # noqa: ARG001  # nothing is cached yet
-) -> WarehouseOut | Response:
+    copies: RequestedCopy,
+    if_none_match: IfNoneMatch = None,  # noqa: ARG001  # read by whoever answers with a copy
+) -> Response:
     """Archived ones too."""
-    warehouse = await database.autocommit(store.find_warehouse, key)
-    if warehouse is None:
-        raise WarehouseNotFound(key)
-    response.headers["ETag"] = f'"{warehouse.version}"'
-    if seen.has(response.headers["ETag"]):
-        return Response(status_code=304, headers=response.headers)
-    return WarehouseOut.of(warehouse)
+
+    async def load() -> Copy:
+        warehouse = await database.autocommit(store.find_warehouse, key)
+        if warehouse is None:
+            raise WarehouseNotFound(key)
+        return copy_of(WarehouseOut.of(warehouse), etag=f'"{warehouse.version}"')
+
+    return await copies.answer(warehouse_key(key), CATALOGUE, load)
 
 
 @router.patch(
@@ -131,11 +143,19 @@ async def read_warehouse(
     responses=with_body(PermissionMissing, WarehouseNotFound, EtagMismatch, PreconditionMissing) | answers(200, "ETag"),
     openapi_extra=merge_patch(WarehousePatchIn),
 )
+@limits.account
 async def change_warehouse(
-    key: WarehouseKey, body: WarehousePatchIn, precondition: CurrentVersion, database: CurrentDatabase, response: Response
+    key: WarehouseKey,
+    body: WarehousePatchIn,
+    precondition: CurrentVersion,
+    *,
+    database: CurrentDatabase,
+    cache: CurrentCache,
+    response: Response,
 ) -> WarehouseOut:
     """What is absent stays. What changes nothing leaves the ETag as it is."""
     warehouse = await database.transact(commands.change_warehouse, key, body.patch(), precondition)
+    await forget(cache, keys_of_warehouse(warehouse))
     response.headers["ETag"] = f'"{warehouse.version}"'
     return WarehouseOut.of(warehouse)
 
@@ -147,6 +167,7 @@ async def change_warehouse(
     dependencies=WRITE,
     responses=refusals(PermissionMissing, WarehouseNotFound, EtagMismatch, PreconditionMissing, HasOpenReservations),
 )
-async def archive_warehouse(key: ArchivedKey, precondition: CurrentVersion, database: CurrentDatabase) -> None:
+@limits.account
+async def archive_warehouse(key: ArchivedKey, precondition: CurrentVersion, database: CurrentDatabase, cache: CurrentCache) -> None:
     """It still reads by id and code, leaves the lists, and takes no new orders. Archiving it again changes nothing."""
-    await database.transact(archiving.archive_warehouse, key, precondition)
+    await forget(cache, keys_of_warehouse(await database.transact(archiving.archive_warehouse, key, precondition)))

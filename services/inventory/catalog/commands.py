@@ -4,6 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.catalog import store
 from services.inventory.catalog.errors import PriceWithoutCurrency, ProductNotFound, TooManyAttributes, WarehouseNotFound
+from services.inventory.catalog.events import ProductChanged, WarehouseChanged
 from services.inventory.catalog.model import (
     ATTRIBUTES_MAX,
     NewProduct,
@@ -17,6 +18,7 @@ from services.inventory.catalog.model import (
     merge_product,
     merge_warehouse,
 )
+from services.runtime import outbox
 from services.runtime.ids import new_id
 from services.runtime.preconditions import Precondition
 
@@ -45,7 +47,10 @@ async def change_product(connection: AsyncConnection, key: str, patch: ProductPa
         raise PriceWithoutCurrency
     if len(new.attributes) > ATTRIBUTES_MAX:
         raise TooManyAttributes
-    return product if merge_product(product, {}) == new else await store.set_product(connection, product.product_id, new)
+    if merge_product(product, {}) == new:
+        return product
+    await outbox.append(connection, ProductChanged(product.product_id, product.sku))
+    return await store.set_product(connection, product.product_id, new)
 
 
 async def change_warehouse(connection: AsyncConnection, key: str, patch: WarehousePatch, precondition: Precondition) -> Warehouse:
@@ -58,4 +63,7 @@ async def change_warehouse(connection: AsyncConnection, key: str, patch: Warehou
         raise WarehouseNotFound(key)
     precondition.check(warehouse.version)
     new = merge_warehouse(warehouse, patch)
-    return warehouse if merge_warehouse(warehouse, {}) == new else await store.set_warehouse(connection, warehouse.warehouse_id, new)
+    if merge_warehouse(warehouse, {}) == new:
+        return warehouse
+    await outbox.append(connection, WarehouseChanged(warehouse.warehouse_id, warehouse.code))
+    return await store.set_warehouse(connection, warehouse.warehouse_id, new)

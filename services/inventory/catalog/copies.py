@@ -1,0 +1,21 @@
+"""Under which keys copies of the catalogue are kept: each product and warehouse under everything that it is asked for by."""
+
+from services.inventory.catalog.model import Product, Warehouse
+
+
+def product_key(key: str) -> str:
+    """Of a product by its id or sku."""
+    return f"product:{key}"
+
+
+def warehouse_key(key: str) -> str:
+    """Of a warehouse by its id or code."""
+    return f"warehouse:{key}"
+
+
+def keys_of_product(product: Product) -> tuple[str, str]:
+    return product_key(str(product.product_id)), product_key(product.sku)
+
+
+def keys_of_warehouse(warehouse: Warehouse) -> tuple[str, str]:
+    return warehouse_key(str(warehouse.warehouse_id)), warehouse_key(warehouse.code)

@@ -1,0 +1,191 @@
+"""Copies of answers in Redis: a copy has an end, is deleted after the commit that makes it untrue, and is never the truth.
+
+Who finds none gets a lease to fill it, and only with that lease can it be filled. A change deletes the lease with the copy, so
+a reader that was slow cannot put back what it read before the change. Of all who miss one copy, in every process, one reads
+the database; the others get the copy past its time, or wait for the new one. Without Redis everybody is answered by the
+database, once for all who ask at the same moment.
+"""
+
+import asyncio
+import itertools
+import random
+import secrets
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import orjson
+from redis.exceptions import RedisError
+
+from services.runtime.redis import Redis, Script
+from services.runtime.redis_wire import Part
+
+ASK_EDGE = Script((Path(__file__).parent / "ask_edge.lua").read_text(encoding="utf-8"))
+_FILL = Script((Path(__file__).parent / "fill_copy.lua").read_text(encoding="utf-8"))
+_GIVE_BACK = Script("if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0")
+
+LEASE_MS = 3_000  # for a read of the database, which takes a few milliseconds; the copy of whoever dies over it is missed for as long
+WAITS_SECONDS = (0.005, 0.01, 0.02, *(0.05,) * 20)  # a second for the one who fills it, then everybody reads for themselves
+JITTER = 0.1  # of a lifetime, so that what was filled together does not end together
+_INSTANT_LENGTH = 13  # milliseconds since 1970, until the year 2286
+
+
+class Source(StrEnum):
+    """Where an answer comes from: the header X-Cache."""
+
+    HIT = "hit"
+    MISS = "miss"
+    STALE = "stale"  # past its time, while somebody reads a new one
+    BYPASS = "bypass"  # the database, because that was asked for or there is no Redis
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """An answer: its body, and the headers that say something about it."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+    def pack(self) -> bytes:
+        return orjson.dumps(self.headers) + b"\n" + self.body
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> "Copy":
+        headers, _, body = packed[_INSTANT_LENGTH:].partition(b"\n")
+        return cls(orjson.loads(headers), body)
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """How long a copy is shown as it is, and how much longer while somebody reads a new one."""
+
+    fresh_ms: int
+    stale_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What there was under a key: a copy, and who may fill it if it is absent or past its time."""
+
+    copy: Copy | None
+    filler: bytes | None  # the token of whoever may; None while the copy is fresh
+    is_ours: bool
+
+    @property
+    def source(self) -> Source:
+        return Source.HIT if self.filler is None else Source.STALE
+
+
+class Cache:
+    """The copies that the processes of one deployment share. Counts what became of each question, for the metrics."""
+
+    def __init__(self, redis: Redis | None) -> None:
+        self.answered: dict[Source, int] = dict.fromkeys(Source, 0)
+        self._redis = redis
+        self._process = secrets.token_hex(6)
+        self._numbers = itertools.count()
+        self._flights: dict[bytes, asyncio.Task[Copy]] = {}
+        self._reading: dict[str, asyncio.Task[Copy]] = {}
+        self._next: dict[str, asyncio.Task[Copy]] = {}
+
+    @property
+    def is_up(self) -> bool:
+        return self._redis is not None and self._redis.is_up
+
+    def question(self, key: str) -> tuple[Sequence[Part], Sequence[Part]]:
+        """The keys and arguments with which `ask_edge.lua` looks for a copy."""
+        token = f"{self._process}{next(self._numbers)}"
+        return (f"copy:{key}", f"lease:{key}"), (token, LEASE_MS)
+
+    @staticmethod
+    def look(reply: Sequence[bytes | None], token: Part) -> Look:
+        """What the script answered about a copy."""
+        packed, *filler = reply
+        found = Copy.unpack(packed) if packed is not None else None
+        if not filler or filler[0] is None:
+            return Look(found, None, is_ours=False)
+        return Look(found, filler[0], is_ours=filler[0].decode() == token)
+
+    async def read(
+        self, key: str, lifetime: Lifetime, load: Callable[[], Awaitable[Copy]], *, look: Look | None = None
+    ) -> tuple[Copy, Source]:
+        """The copy of this key, or else what `load` reads. `look` is what was seen there already. Raises what `load` raises."""
+        try:
+            seen = look or await self._look(key)
+        except RedisError:
+            return await self.read_past(key, load), Source.BYPASS
+        if seen.copy is not None and not seen.is_ours:
+            return seen.copy, seen.source
+        return await self._fly(key, lifetime, load, seen), Source.MISS
+
+    async def read_past(self, key: str, load: Callable[[], Awaitable[Copy]]) -> Copy:
+        """One read for all who ask while another is under way. It begins after they asked: who has written sees what they wrote."""
+        coming = self._next.get(key)
+        if coming is None:
+            coming = self._next[key] = asyncio.create_task(self._read_after(self._reading.get(key), key, load))
+        return await asyncio.shield(coming)
+
+    async def forget(self, keys: Collection[str]) -> None:
+        """Delete copies and the leases to fill them. Raises RedisError: then they may be there yet."""
+        if self._redis is not None:
+            await self._redis.ask("DEL", *(part for key in keys for part in (f"copy:{key}", f"lease:{key}")))
+
+    async def _look(self, key: str) -> Look:
+        if self._redis is None:
+            raise RedisError("there is no cache")
+        keys, arguments = self.question(key)
+        _, *reply = await self._redis.run(ASK_EDGE, keys, 0, *arguments)
+        return self.look(reply, arguments[0])
+
+    async def _fly(self, key: str, lifetime: Lifetime, load: Callable[[], Awaitable[Copy]], look: Look) -> Copy:
+        """One read for all of this process who saw the same lease: it was in force when they asked, so nothing has changed since."""
+        token = look.filler or b""
+        flight = self._flights.get(token)
+        if flight is None:
+            work = self._fill(key, lifetime, load, token) if look.is_ours else self._wait(key, lifetime, load)
+            flight = self._flights[token] = asyncio.create_task(work)
+            flight.add_done_callback(lambda _: self._flights.pop(token, None))
+        return await asyncio.shield(flight)
+
+    async def _fill(self, key: str, lifetime: Lifetime, load: Callable[[], Awaitable[Copy]], token: bytes) -> Copy:
+        try:
+            copy = await load()
+        except BaseException:
+            await self._try(_GIVE_BACK, (f"lease:{key}",), token)
+            raise
+        fresh_ms = round(lifetime.fresh_ms * random.uniform(1 - JITTER, 1))  # noqa: S311  # jitter, not a secret
+        await self._try(_FILL, (f"copy:{key}", f"lease:{key}"), token, fresh_ms, lifetime.stale_ms, copy.pack())
+        return copy
+
+    async def _wait(self, key: str, lifetime: Lifetime, load: Callable[[], Awaitable[Copy]]) -> Copy:
+        """Another process fills it."""
+        for seconds in WAITS_SECONDS:
+            await asyncio.sleep(seconds)
+            try:
+                look = await self._look(key)
+            except RedisError:
+                break
+            if look.copy is not None and not look.is_ours:
+                return look.copy
+            if look.is_ours:
+                return await self._fill(key, lifetime, load, look.filler or b"")
+        return await self.read_past(key, load)
+
+    async def _try(self, script: Script, keys: Sequence[Part], *arguments: Part) -> None:
+        """A copy that is not kept is read again, a lease that is not given back ends."""
+        try:
+            if self._redis is not None:
+                await self._redis.run(script, keys, *arguments)
+        except RedisError:
+            return
+
+    async def _read_after(self, before: "asyncio.Task[Copy] | None", key: str, load: Callable[[], Awaitable[Copy]]) -> Copy:
+        if before is not None:
+            await asyncio.wait([before])
+        mine = self._reading[key] = self._next.pop(key)
+        try:
+            return await load()
+        finally:
+            if self._reading.get(key) is mine:
+                del self._reading[key]
