@@ -7,7 +7,7 @@ session ends, because either they or the owner is a thief, and the owner is told
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -42,7 +42,7 @@ class SignedIn:
     """What a device needs to go on: who it acts for, and the next refresh token."""
 
     caller: Caller
-    refresh_token: str
+    refresh_token: str = field(repr=False)
     issued_at: datetime  # by the database's clock, under the locks that a revocation takes
 
 

@@ -6,7 +6,7 @@ wrong. Whether a token was revoked is not in the token: see access.py.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -35,7 +35,7 @@ _INSTANT_MAX = 1 << 40  # beyond it arithmetic with dates overflows; the year 36
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    text: str
+    text: str = field(repr=False)
     expires_in_seconds: int
 
 
