@@ -17,6 +17,7 @@ from services.inventory.accounts import revoking as account_revocations
 from services.inventory.accounts import session_store as account_sessions
 from services.inventory.accounts import store as accounts
 from services.inventory.notifications import commands as notifications
+from services.inventory.notifications import store as notification_store
 from services.inventory.notifications.model import Due
 from services.inventory.reservations import store as reservations
 from services.runtime import idempotency, outbox
@@ -41,7 +42,9 @@ _FORGET = (
     idempotency.forget_old,
     account_sessions.forget_dead,
     account_revocations.forget_old,
+    account_revocations.forget_replaced_keys,
     accounts.forget_dead_mail_tokens,
+    notification_store.forget_unverified_accounts,  # after their links
 )
 
 

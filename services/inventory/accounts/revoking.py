@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.inventory.accounts.keys import KeyRing, SigningKey
+from services.inventory.accounts.keys import SIGNS_AFTER_SECONDS, KeyRing, SigningKey
 from services.inventory.accounts.model import ACCESS_SECONDS
 from services.inventory.accounts.tables import revocations, signing_keys
 from services.runtime.housekeeping import delete_older
@@ -22,6 +22,16 @@ _REVOKE = _revoke.on_conflict_do_update(
     index_elements=[revocations.c.subject_id], set_={"revoked_at": func.greatest(revocations.c.revoked_at, func.clock_timestamp())}
 )
 _ADD_KEY = insert(signing_keys)
+_newer = signing_keys.alias("newer")
+# Twice as long as a token lives, like revocations: when another database takes over, its clock may be behind.
+_FORGET_KEYS = delete(signing_keys).where(
+    select(_newer.c.kid)
+    .where(
+        _newer.c.created_at > signing_keys.c.created_at,
+        _newer.c.created_at < func.now() - timedelta(seconds=SIGNS_AFTER_SECONDS + 2 * ACCESS_SECONDS),
+    )
+    .exists()
+)
 
 
 async def read_ring(connection: AsyncConnection) -> tuple[KeyRing, datetime]:
@@ -53,3 +63,8 @@ async def add_key(connection: AsyncConnection, kid: str) -> None:
 async def forget_old(connection: AsyncConnection) -> int:
     """Forget revocations of tokens that are over anyway; how many."""
     return await delete_older(connection, revocations.c.revoked_at, than=timedelta(seconds=2 * ACCESS_SECONDS))
+
+
+async def forget_replaced_keys(connection: AsyncConnection) -> int:
+    """Forget keys that a newer one replaced so long ago that no token of theirs is alive; how many. The newest stays, however old it is."""
+    return (await connection.execute(_FORGET_KEYS)).rowcount

@@ -191,7 +191,7 @@ async def end_all(connection: AsyncConnection, account_id: AccountId, reason: En
 
 
 async def list_live(connection: AsyncConnection, account_id: AccountId, *, limit: int) -> Sequence[Session]:
-    """The account's devices, the last used first. Index: sessions_of_an_account."""
+    """The account's devices, the last used first. Index: sessions_by_account."""
     rows = (await connection.execute(_LIVE, {"account_id": account_id, "limit": limit})).mappings()
     return [Session(**row) for row in rows]
 

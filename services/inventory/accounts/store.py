@@ -29,7 +29,11 @@ _register = upsert(accounts)
 # Who registers an address that nobody verified takes its place: whoever reads the mailbox decides which of them it is.
 _REGISTER = _register.on_conflict_do_update(
     constraint="an_email_has_one_account",
-    set_={"full_name": _register.excluded.full_name, "password_hash": _register.excluded.password_hash},
+    set_={
+        "full_name": _register.excluded.full_name,
+        "password_hash": _register.excluded.password_hash,
+        "created_at": func.clock_timestamp(),  # its time begins anew: see forget_unverified_accounts
+    },
     where=accounts.c.verified_at.is_(None) & ~accounts.c.is_disabled,
 ).returning(accounts.c.account_id)
 _FIND = select(*COLUMNS).where(_of_account)

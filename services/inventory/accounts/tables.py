@@ -44,6 +44,9 @@ accounts = Table(
 # Serves the look for another admin before one is demoted.
 Index("accounts_that_administer", accounts.c.account_id, postgresql_where=text("role = 'admin' AND NOT is_disabled"))
 
+# Serves forgetting those that nobody opened in time.
+Index("accounts_that_nobody_verified", accounts.c.created_at, postgresql_where=text("verified_at IS NULL AND NOT is_disabled"))
+
 # A session is a family of refresh tokens: one device that signed in once.
 sessions = Table(
     "sessions",
@@ -60,9 +63,8 @@ sessions = Table(
     CheckConstraint(f"length(user_agent) <= {USER_AGENT_LENGTH_MAX}", name="a_user_agent_is_short"),
     CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)", name="an_ended_session_has_a_reason"),
 )
-# Serves the list of an account's devices, and ending all of them.
-Index("sessions_of_an_account", sessions.c.account_id, sessions.c.session_id, postgresql_where=text("ended_at IS NULL"))
-
+# Serves the list of an account's devices, ending all of them, and deleting an account, which looks for sessions of any kind.
+Index("sessions_by_account", sessions.c.account_id, sessions.c.session_id)
 # Serves forgetting those that nobody uses any more.
 Index("sessions_by_use", sessions.c.last_used_at)
 

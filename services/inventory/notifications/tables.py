@@ -43,3 +43,5 @@ notifications = Table(
 )
 # Serves `lease_due`.
 Index("notifications_due", notifications.c.due_at, postgresql_where=text("state <> 'sent'"))
+# Serves forgetting an account that nobody opened.
+Index("notifications_of_an_account", notifications.c.account_id)

@@ -21,7 +21,8 @@ def dataclasses_of_the_business() -> Iterator[type]:
 
 def secrets_of(one: type) -> list["Field[Any]"]:
     """The fields that hold text or bytes and speak of a secret, by their own name or by that of their class."""
-    return [each for each in fields(one) if {str, bytes} & {each.type, *get_args(each.type)} and _SECRET.search(f"{one.__name__}.{each.name}")]
+    carrying = (each for each in fields(one) if {str, bytes} & {each.type, *get_args(each.type)})
+    return [each for each in carrying if _SECRET.search(f"{one.__name__}.{each.name}")]
 
 
 def shown(one: type) -> list[str]:
