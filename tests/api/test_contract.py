@@ -12,7 +12,6 @@ from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.result import Err, Ok
 
 from tests.support.api import Api, Client, Json, line
-from tests.support.openapi import operations
 from tests.support.options import Rounds
 
 OURS = {"etag", "location", "link", "idempotent-replayed", "retry-after", "www-authenticate", "x-request-id"}
@@ -60,11 +59,6 @@ def read(document: Json) -> Sequence[APIOperation[Any, Any, Any, Any]]:
     for name, schema in document["components"]["schemas"].items():
         if name.endswith("Out"):
             schema["additionalProperties"] = False
-    for _, _, operation in operations(document):
-        body = operation.get("requestBody", {"required": True})
-        if not body.get("required"):  # null says the same as no body, which no generated client needs to know
-            for content in body["content"].values():
-                content["schema"] = {"anyOf": [content["schema"], {"type": "null"}]}
     config = schemathesis.Config.from_dict({"checks": {"negative_data_rejection": {"expected-statuses": REFUSED_AS}}})
     found = list(schemathesis.openapi.from_dict(document, config=config).get_all_operations())
     assert not [operation for operation in found if isinstance(operation, Err)]

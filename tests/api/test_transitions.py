@@ -108,6 +108,21 @@ async def test_what_is_cancelled_cannot_be_confirmed(customer: Client, staff: Cl
     assert "cancelled" in assert_problem(answer, 409, "illegal_transition")["detail"]
 
 
+@pytest.mark.parametrize("transition", ["confirm", "cancel", "fulfilments"])
+async def test_no_body_is_not_the_same_as_null(staff: Client, database: Database, transition: str) -> None:
+    reservation = await held(staff, staff)
+    if transition == "fulfilments":
+        await staff.confirm(reservation)
+    path, headers = f"/v1/reservations/{reservation}/{transition}", {"Idempotency-Key": "k1", "Content-Type": "application/json"}
+
+    async with nothing_changes(database):
+        refused = [await staff.http.post(path, content=content, headers=headers) for content in (b"null", b" null\n")]
+
+    for answer in refused:
+        assert "object" in assert_fault(answer, "")
+    assert (await staff.http.post(path, headers=headers)).is_success
+
+
 @pytest.mark.parametrize("transition", ["confirm", "cancel"])
 async def test_what_is_shipped_is_past_both(customer: Client, staff: Client, database: Database, transition: str) -> None:
     reservation = await held(customer, staff)
