@@ -42,7 +42,7 @@ def _module(name: str, *options: object) -> list[str]:
 
 def _service(name: str, *, is_dev: bool) -> list[str]:
     commands = {
-        "api": [sys.executable, "-m", "services.api.main"],
+        "api": [sys.executable, "-m", "services.api"],
         "worker": [sys.executable, "-m", "celery", "-A", "services.worker.main", "worker", "--concurrency=2"],
         "relay": [sys.executable, "-m", "services.worker.relay"],
     }

@@ -128,7 +128,3 @@ def main() -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
-
-
-if __name__ == "__main__":
-    main()

@@ -45,7 +45,7 @@ def test_without_a_command_it_says_what_it_can_do() -> None:
     assert "config" in result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("module", ["services.api.main", "services.worker.relay"])
+@pytest.mark.parametrize("module", ["services.api", "services.worker.relay"])
 def test_no_process_starts_with_a_weak_secret(module: str) -> None:
     variables = environment(HERE) | {"HOLDFAST_PASSWORD_PEPPER": "hunter2"}
 

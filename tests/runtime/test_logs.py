@@ -93,7 +93,7 @@ async def test_no_line_holds_a_password_a_token_an_address_or_a_body(
     tokens = await talk(api.url, person.email, person.password)
     await api.program.stop()
 
-    log = (tmp_path / "0-services.api.main.log").read_text()
+    log = (tmp_path / "0-services.api.log").read_text()
     assert "nobody_knows_me" in log  # the cause is there
     assert "/v1/auth/token" in log
     assert len(tokens) == 3
