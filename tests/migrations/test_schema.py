@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from services.runtime.database import metadata
 from tests.migrations.test_migrations import alembic, everything, pointed_at
 from tests.support.database import Database
+from tests.support.problems import WATCHED
 from tests.support.sources import ROOT
 
 FILES = {path.stem: path.read_text() for path in sorted((ROOT / "services" / "inventory").rglob("*.sql"))}
@@ -60,3 +61,9 @@ async def test_no_index_mentions_a_counter(database: Database) -> None:
     )
 
     assert indexed == [("item_id",)]
+
+
+async def test_a_refused_request_is_compared_in_every_table(database: Database) -> None:
+    tables = {name for (name,) in await database.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
+
+    assert tables - {table.partition(" ")[0] for table in WATCHED} == {"alembic_version"}
