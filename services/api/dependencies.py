@@ -22,8 +22,9 @@ from services.inventory.accounts.permissions import PERMISSIONS, Caller, Permiss
 from services.inventory.accounts.sessions import RefreshTokens
 from services.runtime.cache import Cache
 from services.runtime.database import Database
-from services.runtime.errors import Refusal
+from services.runtime.errors import Refusal, Unavailable
 from services.runtime.idempotency import KEY_LENGTH_MAX, IdempotencyKey
+from services.runtime.logs import log
 from services.runtime.paging import Cursors
 from services.runtime.preconditions import Precondition, PreconditionMissing
 from services.runtime.redis import Redis
@@ -88,9 +89,17 @@ class Requires(OAuth2PasswordBearer):
         raise PermissionMissing(self.permission)
 
     async def _tell(self, request: Request, caller: Caller) -> None:
+        """Write the denial into the trail if that can be done now.
+
+        What must not happen unrecorded is a deed, and nothing was done: the answer is no with or without a database, and the log line of
+        the request tells of it too. A 503 would ask the client to try again what will never be allowed.
+        """
         origin, details = await _origin(request), {"permission": self.permission.value}
         entry = AuditEntry(Action.ACT, Outcome.DENIED, caller.account_id, None, origin.ip, details)
-        await assembled(request).resources.database.transact(audit.append, entry)
+        try:
+            await assembled(request).resources.database.transact(audit.append_denial, entry)
+        except Unavailable as refusal:
+            log.warning("audit.denial_not_written", code=refusal.code, account_id=str(caller.account_id), **details)
 
 
 def requires(permission: Permission) -> DependsOn:

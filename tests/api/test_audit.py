@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
+from services.inventory.accounts.audit import DENIALS_PER_MINUTE_MAX
 from tests.support.api import Api, Client, Json
 from tests.support.database import Database
 from tests.support.devices import sign_in
@@ -56,6 +58,42 @@ async def test_what_was_refused_is_written_down_though_nothing_else_was(customer
 
     assert (event["outcome"], event["details"]) == ("denied", {"permission": "catalog:write"})
     assert event["request_id"] == answer.headers["X-Request-ID"]
+
+
+async def test_a_denial_stays_a_denial_though_it_cannot_be_written_down(customer: Client, database: Database) -> None:
+    assert customer.person
+    async with database.transaction() as other:
+        await other.execute("LOCK TABLE audit_events IN EXCLUSIVE MODE")
+        with capture_logs() as lines:
+            answer = await customer.create_product("TEE")
+
+    assert_problem(answer, 403, "forbidden")
+    [told] = [line for line in lines if line["event"] == "audit.denial_not_written"]
+    assert told.items() >= {"permission": "catalog:write", "account_id": str(customer.person.account_id)}.items()
+
+
+@pytest.mark.parametrize(
+    ("action", "actor", "age", "is_written"),
+    [
+        ("permission.use", "me", "59 s", False),
+        ("permission.use", "me", "61 s", True),
+        ("permission.use", "somebody else", "59 s", True),
+        ("session.end", "me", "59 s", True),  # what was allowed hides nothing
+    ],
+)
+async def test_who_is_denied_again_and_again_does_not_fill_the_trail(
+    customer: Client, database: Database, *, action: str, actor: str, age: str, is_written: bool
+) -> None:
+    assert customer.person
+    await database.do(
+        "INSERT INTO audit_events (event_id, action, outcome, actor_id, created_at)"
+        " SELECT gen_random_uuid(), $1, 'success', $2, now() - $3::text::interval FROM generate_series(1, $4)",
+        *(action, customer.person.account_id if actor == "me" else uuid.uuid4(), age, DENIALS_PER_MINUTE_MAX),
+    )
+
+    assert_problem(await customer.create_product("TEE"), 403, "forbidden")
+
+    assert await database.rows("SELECT count(*) FROM audit_events WHERE outcome = 'denied'") == [(int(is_written),)]
 
 
 @pytest.mark.parametrize(
