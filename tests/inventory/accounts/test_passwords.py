@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 import hmac
+import os
+import sys
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
@@ -119,3 +121,12 @@ async def test_a_full_queue_refuses_at_once_and_empties_again(passwords: Passwor
 @pytest.mark.parametrize("stored", ["", "x", "$2b$04$short", "$2b$04$" + "x" * 60])
 async def test_what_is_no_hash_is_nobodys(passwords: Passwords, stored: str) -> None:
     assert not await passwords.matches("nobody", stored)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has threads that are nice")
+async def test_who_hashes_lets_the_event_loop_go_first(passwords: Passwords) -> None:
+    await passwords.hash("hunter2")
+
+    [hashing] = [thread for thread in threading.enumerate() if thread.name.startswith("bcrypt")]
+    loop, its = (os.getpriority(os.PRIO_PROCESS, thread.native_id or 0) for thread in (threading.current_thread(), hashing))
+    assert its > loop
