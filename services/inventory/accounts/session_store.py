@@ -5,7 +5,7 @@ account or wholly after it, by the same clock that stamps revocations.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
 from sqlalchemy import ARRAY, Uuid, bindparam, delete, func, insert, select, update
@@ -119,15 +119,7 @@ _these = bindparam("ids", type_=ARRAY(Uuid))
 _FORGET_TOKENS = delete(refresh_tokens).where(refresh_tokens.c.session_id == func.any(_these))
 _FORGET = delete(sessions).where(sessions.c.session_id == func.any(_these))
 _LIVE = (
-    select(
-        sessions.c.session_id,
-        sessions.c.account_id,
-        sessions.c.ip,
-        sessions.c.user_agent,
-        sessions.c.created_at,
-        sessions.c.last_used_at,
-        sessions.c.expires_at,
-    )
+    select(*(sessions.c[field.name] for field in fields(Session)))
     .where(sessions.c.account_id == bindparam("account_id"), _is_live)
     .order_by(sessions.c.last_used_at.desc(), sessions.c.session_id)
     .limit(bindparam("limit"))

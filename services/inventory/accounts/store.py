@@ -1,6 +1,7 @@
 """Every statement about accounts and the tokens of mailed links."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import timedelta
 
 from sqlalchemy import RowMapping, bindparam, delete, func, insert, literal, select, update
@@ -14,15 +15,7 @@ from services.inventory.accounts.tables import accounts, mail_tokens
 from services.runtime.database import constraint_name
 from services.runtime.housekeeping import delete_older
 
-COLUMNS = (
-    accounts.c.account_id,
-    accounts.c.email,
-    accounts.c.full_name,
-    accounts.c.role,
-    accounts.c.is_disabled,
-    accounts.c.created_at,
-    accounts.c.verified_at,
-)
+COLUMNS = tuple(accounts.c[field.name] for field in fields(Account))
 _of_account = accounts.c.account_id == bindparam("of_account")
 _ADD = insert(accounts).values(verified_at=func.clock_timestamp()).returning(*COLUMNS)
 _register = upsert(accounts)
