@@ -46,7 +46,7 @@ async def seed(settings: Settings, credentials: Credentials) -> None:
 
 async def _account(database: Database, passwords: Passwords, credentials: Credentials, role: Role) -> None:
     login = credentials.of(role.value)
-    known = await database.autocommit(account_store.find_credentials, login.email)
+    known, _ = await database.autocommit(account_store.find_credentials, login.email, ip=None)
     if known is not None and await passwords.matches(login.password, known[1]):
         return
     password_hash = await passwords.hash(login.password)
@@ -71,7 +71,7 @@ async def _shop(connection: AsyncConnection, credentials: Credentials) -> None:
 
 
 async def _caller(connection: AsyncConnection, email: str) -> Caller:
-    found = await account_store.find_credentials(connection, email)
+    found, _ = await account_store.find_credentials(connection, email, ip=None)
     assert found is not None  # noqa: S101  # made above
     return Caller(found[0].account_id, found[0].role)
 

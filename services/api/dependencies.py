@@ -27,6 +27,7 @@ from services.runtime.idempotency import KEY_LENGTH_MAX, IdempotencyKey
 from services.runtime.logs import log
 from services.runtime.paging import Cursors
 from services.runtime.preconditions import Precondition, PreconditionMissing
+from services.runtime.rate_limits import Policy, Verdict
 from services.runtime.redis import Redis
 from services.runtime.resources import Resources
 
@@ -64,6 +65,21 @@ async def _cache(request: Request) -> Cache:
     return assembled(request).cache
 
 
+class Counting:
+    """Counts what only the body of a request names. Of that nothing but a hash goes to Redis."""
+
+    def __init__(self, request: Request) -> None:
+        self._gate = assembled(request).gate
+        self._verdicts: list[Verdict] = request.scope["rate_limits"]
+
+    async def charge(self, policy: Policy, *named: str) -> None:
+        """Refuses: RateLimited."""
+        verdict = await self._gate.charge(policy, hashlib.sha256("\n".join(named).encode()).hexdigest())
+        self._verdicts.append(verdict)
+        self._gate.refuse(verdict)
+
+
+Counted = Annotated[Counting, Depends()]
 CurrentCache = Annotated[Cache, Depends(_cache)]
 CurrentDatabase = Annotated[Database, Depends(_database)]
 CurrentOrigin = Annotated[Origin, Depends(_origin)]

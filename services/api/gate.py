@@ -44,18 +44,9 @@ class Gate:
         self.decided_alone += 1
         return self._local.decide(buckets), None
 
-    def bucket(self, policy: Policy, holder: str) -> Bucket:
-        """The bucket of a holder, as generous as the settings say."""
-        return Bucket(policy.scaled(self._factor), holder)
-
-    @property
-    def is_limiting(self) -> bool:
-        return self._factor > 0
-
     async def charge(self, policy: Policy, holder: str) -> Verdict:
-        """Count one more of what a route has read from a body. Refuses: RateLimited."""
-        verdict, _ = await self.ask([self.bucket(policy, holder)] if self.is_limiting else [], None)
-        self.refuse(verdict)
+        """Count one more of what a route has read from a body."""
+        verdict, _ = await self.ask([Bucket(policy.scaled(self._factor), holder)] if self._factor > 0 else [], None)
         return verdict
 
     def refuse(self, verdict: Verdict) -> None:

@@ -7,13 +7,13 @@ from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel, Field, StringConstraints
 
 from services.api import limits
-from services.api.dependencies import OPEN_TO_ALL, CurrentDatabase, CurrentOrigin, assembled, requires
+from services.api.dependencies import OPEN_TO_ALL, Counted, CurrentDatabase, CurrentOrigin, assembled, requires
 from services.api.openapi import refusals, with_body, with_form
 from services.api.routing import StrictRoute
 from services.api.wire import In, OpaqueToken, Out, Text
 from services.inventory.accounts import session_store, sessions
 from services.inventory.accounts.errors import PermissionMissing, SessionNotFound, TooManySignIns
-from services.inventory.accounts.model import EMAIL_LENGTH_MAX, PASSWORD_LENGTH_MAX, EndReason, Session, SessionId
+from services.inventory.accounts.model import EMAIL_LENGTH_MAX, PASSWORD_LENGTH_MAX, EndReason, Session, SessionId, normalise_email
 from services.inventory.accounts.permissions import Caller, Permission
 from services.inventory.accounts.sessions import SignedIn
 
@@ -78,11 +78,17 @@ async def sign_in(
     database: CurrentDatabase,
     origin: CurrentOrigin,
     form: Annotated[CredentialsIn, Form()],
+    counted: Counted,
 ) -> TokenOut:
     """The OAuth2 password form. An Authorization header is ignored; the docs page sends one of its own."""
-    parts = assembled(request)
+    parts, email = assembled(request), normalise_email(form.username)
+
+    async def admit(*, is_familiar: bool) -> None:
+        """Tries from where the owner signs in have a bucket of their own, or anybody could lock the owner out."""
+        await counted.charge(limits.ADDRESS_TRIED, email, *([origin.ip or ""] if is_familiar else []))
+
     signed_in = await sessions.sign_in(
-        database, parts.passwords, parts.refresh_tokens, email=form.username, password=form.password, origin=origin
+        *(database, parts.passwords, parts.refresh_tokens), email=email, password=form.password, origin=origin, admit=admit
     )
     return await _answer(request, signed_in)
 

@@ -6,13 +6,13 @@ from fastapi import APIRouter, Request
 from pydantic import AfterValidator, Field, SecretStr
 
 from services.api import limits
-from services.api.dependencies import OPEN_TO_ALL, CurrentDatabase, CurrentOrigin, assembled, requires
+from services.api.dependencies import OPEN_TO_ALL, Counted, CurrentDatabase, CurrentOrigin, assembled, requires
 from services.api.openapi import with_body
 from services.api.routing import StrictRoute
 from services.api.wire import EmailAddress, FullName, In, OpaqueToken, Out
 from services.inventory.accounts import credentials
 from services.inventory.accounts.errors import PermissionMissing, TokenInvalid, TooManySignIns, WeakPassword, WrongPassword
-from services.inventory.accounts.model import PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN
+from services.inventory.accounts.model import PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, normalise_email
 from services.inventory.accounts.permissions import Caller, Permission
 
 router = APIRouter(prefix="/auth", tags=["auth"], route_class=StrictRoute)
@@ -63,8 +63,11 @@ class AcceptedOut(Out):
 )
 @limits.credentials
 @limits.mails
-async def register(request: Request, body: RegistrationIn, database: CurrentDatabase, origin: CurrentOrigin) -> AcceptedOut:
+async def register(
+    request: Request, body: RegistrationIn, database: CurrentDatabase, origin: CurrentOrigin, counted: Counted
+) -> AcceptedOut:
     """A mail with a link goes out, and the account is open once it was followed. The answer is the same for an address that has one."""
+    await counted.charge(limits.MAILS, normalise_email(body.email))
     await credentials.register(
         database,
         assembled(request).passwords,
@@ -86,8 +89,9 @@ async def verify_email(body: TokenIn, database: CurrentDatabase, origin: Current
 @router.post("/forgot-password", status_code=202, summary="Ask for another password", dependencies=[OPEN_TO_ALL], responses=with_body())
 @limits.credentials
 @limits.mails
-async def forgot_password(body: EmailIn, database: CurrentDatabase, origin: CurrentOrigin) -> AcceptedOut:
+async def forgot_password(body: EmailIn, database: CurrentDatabase, origin: CurrentOrigin, counted: Counted) -> AcceptedOut:
     """A mail with a link goes out to an address that has an account. The answer is the same for one that has none."""
+    await counted.charge(limits.MAILS, normalise_email(body.email))
     await database.transact(credentials.forget_password, email=body.email, origin=origin)
     return AcceptedOut()
 

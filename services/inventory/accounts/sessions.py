@@ -9,6 +9,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -59,17 +60,24 @@ class RefreshTokens:
         return hmac.new(self._key, token.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
 
 
+class Admit(Protocol):
+    """Refuses who tries too often; told whether the account was signed in to from the same address lately."""
+
+    async def __call__(self, *, is_familiar: bool) -> None: ...
+
+
 async def sign_in(
-    database: Database, passwords: Passwords, tokens: RefreshTokens, *, email: str, password: str, origin: Origin
+    database: Database, passwords: Passwords, tokens: RefreshTokens, *, email: str, password: str, origin: Origin, admit: Admit
 ) -> SignedIn:
-    """Open a session for whoever knows the password.
+    """Open a session for whoever knows the password, if `admit` lets them try: it is asked before anything is hashed.
 
     Takes a Database and not a connection: none may be held during the third of a second that the check costs.
     Refuses: NotSignedIn, after the same time and the same writes for an unknown address, a wrong password, a disabled account
-    and one that was never verified; TooManySignIns.
+    and one that was never verified; TooManySignIns; what `admit` refuses with.
     """
     with passwords.turn():
-        found = await database.autocommit(store.find_credentials, normalise_email(email))
+        found, is_familiar = await database.autocommit(store.find_credentials, normalise_email(email), ip=origin.ip)
+        await admit(is_familiar=is_familiar)
         is_right = await passwords.matches(password, found[1] if found else None)
         if found is None or not is_right or not found[0].may_sign_in:
             subject = found[0].account_id if found else None

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import timedelta
 
-from sqlalchemy import RowMapping, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import RowMapping, bindparam, delete, exists, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.accounts.errors import EmailTaken
 from services.inventory.accounts.model import MAIL_TOKEN_SECONDS, Account, AccountId, Purpose, Role
-from services.inventory.accounts.tables import accounts, mail_tokens
+from services.inventory.accounts.tables import accounts, mail_tokens, sessions
 from services.runtime.database import constraint_name
 from services.runtime.housekeeping import delete_older
 
@@ -31,7 +31,9 @@ _REGISTER = _register.on_conflict_do_update(
 ).returning(accounts.c.account_id)
 _FIND = select(*COLUMNS).where(_of_account)
 _FIND_BY_EMAIL = select(*COLUMNS).where(accounts.c.email == bindparam("of_email"))
-_FIND_CREDENTIALS = select(*COLUMNS, accounts.c.password_hash).where(accounts.c.email == bindparam("of_email"))
+# A session is forgotten when it has not been used for thirty days: as long is its address familiar.
+_is_familiar = exists().where(sessions.c.account_id == accounts.c.account_id, sessions.c.ip == bindparam("from_ip")).label("is_familiar")
+_FIND_CREDENTIALS = select(*COLUMNS, accounts.c.password_hash, _is_familiar).where(accounts.c.email == bindparam("of_email"))
 _LOCK = select(*COLUMNS, accounts.c.password_hash).where(_of_account).with_for_update(key_share=True)
 _LOCK_ADMINS = (
     select(accounts.c.account_id)
@@ -90,10 +92,13 @@ async def find_by_email(connection: AsyncConnection, email: str) -> Account | No
     return account_of(row) if row else None
 
 
-async def find_credentials(connection: AsyncConnection, email: str) -> tuple[Account, str] | None:
-    """The account of a normalised address with its password hash, which must go no further than the check."""
-    row = (await connection.execute(_FIND_CREDENTIALS, {"of_email": email})).mappings().one_or_none()
-    return (account_of(row), row["password_hash"]) if row else None
+async def find_credentials(connection: AsyncConnection, email: str, *, ip: str | None) -> tuple[tuple[Account, str] | None, bool]:
+    """The account of a normalised address with its password hash, which must go no further than the check.
+
+    And whether somebody signed in to it from this IP address in the last thirty days.
+    """
+    row = (await connection.execute(_FIND_CREDENTIALS, {"of_email": email, "from_ip": ip})).mappings().one_or_none()
+    return ((account_of(row), row["password_hash"]), row["is_familiar"]) if row else (None, False)
 
 
 async def get_password_hash(connection: AsyncConnection, account_id: AccountId) -> str:

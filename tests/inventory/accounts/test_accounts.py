@@ -38,9 +38,12 @@ async def test_a_replaced_password_lets_nobody_in(ours: OurDatabase, people: Peo
     chosen = settings(Where(database_url="postgresql://nobody@127.0.0.1:1/none"))
     with Passwords(chosen) as passwords:
 
+        async def admit(**_: bool) -> None:
+            """As often as they like."""
+
         async def sign_in(email: str, password: str) -> Caller:
-            tokens, origin = RefreshTokens(chosen), Origin()
-            return (await sessions.sign_in(ours, passwords, tokens, email=email, password=password, origin=origin)).caller
+            parts = (ours, passwords, RefreshTokens(chosen))
+            return (await sessions.sign_in(*parts, email=email, password=password, origin=Origin(), admit=admit)).caller
 
         password_hash = await passwords.hash("new")
         await ours.transact(commands.set_password, person.account_id, password_hash=password_hash, origin=Origin())
