@@ -58,7 +58,7 @@ async def _database(request: Request) -> Database:
 
 
 async def _origin(request: Request) -> Origin:
-    return Origin(request.client.host if request.client else None, request.headers.get("user-agent"))
+    return Origin(request.scope["client_address"], request.headers.get("user-agent"))
 
 
 async def _cache(request: Request) -> Cache:

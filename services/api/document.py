@@ -35,7 +35,8 @@ example ids stand for the newest reservation that the request could succeed with
 answer and `{replayed}: true`; with other contents it is 422. A refusal leaves no trace of its key: the same key may succeed later.
 
 **Refusals** are `application/problem+json` with a stable `code`. Besides those of its own, any request may get 404 for a path and
-405 for a method that there is not, 413 for a body over 64 KiB, and 500 `internal_error`, which is a bug of ours.
+405 for a method that there is not, 408 for one that arrives too slowly, 413 for a body over 64 KiB, 414 for a path and query over
+8 KiB, 431 for an Authorization header over 4 KiB, and 500 `internal_error`, which is a bug of ours.
 
 **Too many requests** are 429 with Retry-After. `RateLimit` says what is left; whoever runs the API raises every limit with
 `HOLDFAST_RATE_LIMIT_FACTOR`.

@@ -12,6 +12,7 @@ from fastapi import Response
 from pydantic import TypeAdapter, ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.api.client_address import bucket
 from services.api.copies import CopyResponse
 from services.api.dependencies import Assembled
 from services.api.errors import answer_to
@@ -115,7 +116,8 @@ async def _caller(scope: Scope, found: Found | None, access: Access) -> Caller |
 
 
 def _asker(scope: Scope, caller: Caller | Refusal | None) -> Asker:
-    network = scope["client"][0] if scope["client"] else "unknown"
+    address = scope["client_address"]
+    network = "unknown" if address is None else bucket(address)
     return Asker(network, str(caller.account_id) if isinstance(caller, Caller) else "")
 
 

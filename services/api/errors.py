@@ -77,8 +77,17 @@ _OF_THE_FRAMEWORK: Mapping[int, tuple[str, str, str]] = {
     400: (MalformedJson.code, MalformedJson.title, "the body cannot be read"),
     404: (NotFound.code, NotFound.title, "there is nothing at this path; /openapi.json lists what there is"),
     405: ("method_not_allowed", "Method not allowed", "this path does not answer to this method; the Allow header names those it does"),
+    408: ("request_timeout", "Request too slow", "the body must be here 10 seconds after the headers; send the request again"),
     413: ("body_too_large", "Body too large", "a body may have at most 64 KiB"),
     415: ("unsupported_media_type", "Unsupported media type", "send the body as application/json"),
+    431: ("headers_too_large", "Headers too large", "an Authorization header may have at most 4 KiB"),
+}
+# What the server refuses because it is not, or not yet, a request.
+_OF_THE_SERVER: Mapping[int, tuple[str, str, str]] = {
+    400: ("malformed_request", "Not HTTP", "this is no HTTP/1.1 request that can be read in one way only"),
+    408: ("request_timeout", "Request too slow", "the headers must be complete after 5 seconds; send the request again"),
+    414: ("uri_too_long", "URI too long", "method, path and query may have at most 8 KiB together"),
+    431: ("headers_too_large", "Headers too large", "all headers together may have at most 32 KiB"),
 }
 _WORDS = {"missing": "is required", "extra_forbidden": "is not known here"}
 
@@ -137,9 +146,19 @@ def internal_error(instance: str) -> Response:
     return problem(500, code="internal_error", title="Internal error", detail=detail, instance=instance)
 
 
-def body_too_large(scope: Scope) -> Response:
-    """The answer to a body that announces its size; nobody needs to read it."""
-    return _of_framework(Request(scope), 413)
+def refuse_unread(scope: Scope, status: int) -> Response:
+    """The answer to a request of which nobody will read the rest, so that the connection ends with it."""
+    answer = _of_framework(Request(scope), status)
+    answer.headers["Connection"] = "close"
+    return answer
+
+
+def refuse_unparsed(status: int) -> Response:
+    """The answer to what is no request, of which we know neither path nor method."""
+    code, title, detail = _OF_THE_SERVER[status]
+    answer = problem(status, code=code, title=title, detail=detail, instance="")
+    answer.headers["Connection"] = "close"
+    return answer
 
 
 def answer_of_framework(status: int, *, instance: str) -> Response:

@@ -1,20 +1,26 @@
 """The HTTP API: the one place that puts it together."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import uvicorn
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
+from starlette.middleware.cors import CORSMiddleware
 
 from services.api import errors
 from services.api.account import pages as account_pages
+from services.api.client_address import TrustedProxies
 from services.api.dependencies import Assembled
 from services.api.docs import pages as docs_pages
 from services.api.document import ABOUT, Documented
 from services.api.edge import Edge
+from services.api.errors import KEY_HEADER
 from services.api.gate import Gate
+from services.api.guards import Guards
 from services.api.middleware import EveryRequest
+from services.api.once import REPLAYED_HEADER
+from services.api.protocol import GuardedProtocol
 from services.api.route_table import RouteTable
 from services.api.routes import (
     accounts,
@@ -47,6 +53,9 @@ from services.runtime.startup import start_process
 
 KEEP_ALIVE_SECONDS = 75  # longer than a proxy keeps its side, so that the proxy never writes to a closed connection
 STOP_SECONDS = 20  # to finish what was accepted
+
+# What a page of another origin may read besides the body and its type.
+_READABLE = ("ETag", "Link", "Location", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-ID", "X-Cache", REPLAYED_HEADER)
 
 _ROUTERS = (
     auth.router,
@@ -103,9 +112,28 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(account_pages.router)
     app.state.templates = {context.endpoint: context.path for context in iter_route_contexts(app.routes)}
     app.state.table = RouteTable(app.routes, limit_factor=settings.rate_limit_factor)
-    app.add_middleware(Edge, is_fast=settings.fast_path == "on", copied=_COPIED)
-    app.add_middleware(EveryRequest)
+    _guard(app, settings)
     return app
+
+
+def _guard(app: FastAPI, settings: Settings) -> None:
+    """What stands around the routes, from the inside out: the last one added is the first to see a request."""
+    app.add_middleware(Edge, is_fast=settings.fast_path == "on", copied=_COPIED)
+    app.add_middleware(Guards)
+    if settings.cors_origins:
+        _let_browsers_in(app, settings.cors_origins)
+    app.add_middleware(EveryRequest, proxies=TrustedProxies(settings.trusted_proxies))
+
+
+def _let_browsers_in(app: FastAPI, origins: Sequence[str]) -> None:
+    """Pages of these origins, and no others, may read our answers. They send tokens, never cookies, so no credentials are allowed."""
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
+        allow_headers=("Authorization", "If-Match", "If-None-Match", KEY_HEADER, "X-Request-ID"),
+        expose_headers=_READABLE,
+    )
 
 
 def serve() -> FastAPI:
@@ -123,8 +151,10 @@ def main() -> None:
         workers=settings.api_workers,
         access_log=False,  # the canonical line says more
         server_header=False,
-        proxy_headers=False,  # nobody is trusted to say who else is asking
-        log_level="warning",
+        proxy_headers=False,  # services/api/client_address.py decides whom to believe
+        http=GuardedProtocol,
+        ws="none",
+        log_level="error",  # what it warns of is what clients do wrong, and that has lines of ours
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
     )

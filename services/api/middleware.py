@@ -1,4 +1,4 @@
-"""What happens around every request: an id, one log line, safe headers, and a 500 that says nothing.
+"""What happens around every request: an id, who is asking, one log line, and headers that keep browsers from harm.
 
 Pure ASGI: a BaseHTTPMiddleware would cost each request more than its routing does.
 """
@@ -10,16 +10,16 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
-from starlette.datastructures import MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api.errors import body_too_large, internal_error
+from services.api.client_address import TrustedProxies
 from services.runtime.ids import new_id
 from services.runtime.logs import log, request_id
 
-BODY_BYTES_MAX = 65_536  # FastAPI's own limit would answer in plain text, without an id and without a log line
+SAFE_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"x-frame-options", b"DENY"), (b"referrer-policy", b"no-referrer"))
 
+_ENCRYPTED_ONLY = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")  # browsers ask in clear no more for a year
+NOT_FOR_OTHERS = (b"cache-control", b"private, no-store")
 _ACCEPTED_ID = re.compile(rb"[A-Za-z0-9-]{8,64}")
 _QUIET = {"/livez", "/readyz"}  # asked every few seconds, and of interest only when they fail
 
@@ -27,75 +27,59 @@ _QUIET = {"/livez", "/readyz"}  # asked every few seconds, and of interest only 
 class EveryRequest:
     """Wraps the whole app."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, proxies: TrustedProxies) -> None:
         self._app = app
+        self._proxies = proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        started = time.perf_counter()
         scope["path"] = _path_of(scope)
-        token = request_id.set(_id_of(scope))
-        exchange = _Exchange(scope, receive, send)
+        self._proxies.mark(scope)
+        own_id = _id_of(scope)
+        token = request_id.set(own_id)
         try:
-            app = body_too_large(scope) if _is_too_large(scope) else self._app
-            await app(scope, exchange.receive, exchange.send)
-        except Exception as error:
-            exchange.error = error
-            if exchange.status is not None:  # half of an answer has left; only closing the connection says so
-                raise
-            await internal_error(scope["path"])(scope, receive, exchange.send)
+            await self._app(scope, receive, _with_headers(scope, own_id.encode(), send))
         finally:
-            exchange.log()
+            _log(scope, time.perf_counter() - started)
             request_id.reset(token)
 
 
-class _Exchange:
-    """One request and what became of it."""
-
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.status: int | None = None
-        self.error: Exception | None = None
-        self._scope = scope
-        self._receive = receive
-        self._send = send
-        self._bytes_received = 0
-        self._started = time.perf_counter()
-
-    async def receive(self) -> Message:
-        message = await self._receive()
-        self._bytes_received += len(message.get("body", b""))
-        if self._bytes_received > BODY_BYTES_MAX:
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        return message
-
-    async def send(self, message: Message) -> None:
+def _with_headers(scope: Scope, own_id: bytes, send: Send) -> Send:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers["X-Request-ID"] = request_id.get() or ""
-            headers["X-Content-Type-Options"] = "nosniff"
-            headers["X-Frame-Options"] = "DENY"
-            headers["Referrer-Policy"] = "no-referrer"
-            headers.setdefault("Cache-Control", "private, no-store")
-        await self._send(message)
+            scope["status"] = message["status"]
+            headers = message["headers"]
+            headers += ((b"x-request-id", own_id), *SAFE_HEADERS)
+            if scope["scheme"] == "https":
+                headers.append(_ENCRYPTED_ONLY)
+            if all(name != b"cache-control" for name, _ in headers):
+                headers.append(NOT_FOR_OTHERS)
+        await send(message)
 
-    def log(self) -> None:
-        if self._scope["path"] in _QUIET and self.status == HTTPStatus.OK:
-            return
-        facts: dict[str, Any] = {
-            "method": self._scope["method"],
-            "route": _route_of(self._scope),
-            "status": self.status,
-            "duration_ms": round((time.perf_counter() - self._started) * 1000, 1),
-        }
-        for name, key in (("code", "refused_with"), ("account_id", "account_id")):
-            if key in self._scope:
-                facts[name] = str(self._scope[key])
-        if self.error is not None:
-            log.error("request", exc_info=self.error, **facts)
-        else:
-            log.info("request", **facts)
+    return send_with_headers
+
+
+def _log(scope: Scope, seconds: float) -> None:
+    """The line says what the layers within have left in the scope: status, refused_with, account_id, error."""
+    status = scope.get("status")
+    if scope["path"] in _QUIET and status == HTTPStatus.OK:
+        return
+    facts: dict[str, Any] = {
+        "method": scope["method"],
+        "route": _route_of(scope),
+        "status": status,
+        "duration_ms": round(seconds * 1000, 1),
+    }
+    for name, key in (("code", "refused_with"), ("account_id", "account_id")):
+        if key in scope:
+            facts[name] = str(scope[key])
+    if "error" in scope:
+        log.error("request", exc_info=scope["error"], **facts)
+    else:
+        log.info("request", **facts)
 
 
 def _path_of(scope: Scope) -> str:
@@ -107,12 +91,6 @@ def _path_of(scope: Scope) -> str:
     for escape in ("%25", "%2F", "%2f"):
         kept = kept.replace(escape, escape.upper().replace("%", "%25"))
     return unquote(kept)
-
-
-def _is_too_large(scope: Scope) -> bool:
-    """As far as the headers say; what arrives is counted too."""
-    announced = (value for name, value in scope["headers"] if name == b"content-length")
-    return any(value.isdigit() and int(value) > BODY_BYTES_MAX for value in announced)
 
 
 def _id_of(scope: Scope) -> str:

@@ -33,6 +33,7 @@ STATEMENT_TIMEOUT_MS = 5_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
 COMMAND_TIMEOUT_SECONDS = 6  # our own deadline, for a server that hangs: the statement's plus one second
 POOL_WAIT_SECONDS = 0.9  # a burst passes within a second; a longer queue would only hide that we are overloaded
+POOL_QUEUE_MAX = 128  # what a pool of five serves in a third of a second; with a longer queue everybody waits in vain
 CONNECTION_WAIT_SECONDS = 0.95  # the same with connecting, where the pool has to: a server that hangs is no longer waited for
 RECYCLE_SECONDS = 1_800
 
@@ -79,6 +80,7 @@ class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._queue_length = 0
 
     async def transact(self, command: Callable[Concatenate[AsyncConnection, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run the command in one transaction and return its result once that has committed.
@@ -89,7 +91,7 @@ class Database:
         """
 
         async def attempt() -> T:
-            async with _connect(self._engine) as connection, connection.begin():
+            async with self._connect(self._engine) as connection, connection.begin():
                 return await command(connection, *args, **kwargs)
 
         return await _with_retries(attempt)
@@ -101,10 +103,26 @@ class Database:
         """
 
         async def attempt() -> T:
-            async with _connect(self._autocommit) as connection:
+            async with self._connect(self._autocommit) as connection:
                 return await statement(connection, *args, **kwargs)
 
         return await _with_retries(attempt)
+
+    @asynccontextmanager
+    async def _connect(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        """A connection of the pool, if there is one in time."""
+        if self._queue_length >= POOL_QUEUE_MAX:
+            raise PoolExhausted
+        self._queue_length += 1
+        try:
+            async with asyncio.timeout(CONNECTION_WAIT_SECONDS):
+                connection = await engine.connect().start()
+        finally:
+            self._queue_length -= 1
+        try:
+            yield connection
+        finally:
+            await connection.close()
 
 
 @asynccontextmanager
@@ -144,17 +162,6 @@ def _hang_up(context: ExceptionContext) -> None:
     if driver is not None and isinstance(context.original_exception, _NO_ANSWER):
         driver.terminate()
         context.is_disconnect = True
-
-
-@asynccontextmanager
-async def _connect(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection of the pool, if there is one in time."""
-    async with asyncio.timeout(CONNECTION_WAIT_SECONDS):
-        connection = await engine.connect().start()
-    try:
-        yield connection
-    finally:
-        await connection.close()
 
 
 def _connect_arguments(settings: Settings, application: str) -> dict[str, object]:

@@ -3,11 +3,12 @@
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "HOLDFAST_"
 SECRET_LENGTH_MIN = 32  # HS256 wants a key as long as its hash; 32 characters of base64 are 192 random bits
@@ -16,6 +17,8 @@ PORT_MAX = 65_535
 
 _MADE = {"token_secret", "password_pepper"}
 _MAKE_ONE = f"make one of at least {SECRET_LENGTH_MIN} random characters with `make secrets`"
+# As a browser sends it, without path or capitals; "*" and "null" would be anybody.
+_ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]+)?")
 _LINKABLE = re.compile(r"[!-~]+")
 
 
@@ -56,8 +59,28 @@ def _base_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _parts(text: str) -> list[str]:
+    return [part for part in (part.strip() for part in text.split(",")) if part]
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ip_network(part) for part in _parts(text))
+    except ValueError:
+        raise ValueError("must be networks like 10.0.0.0/8 or fd00::/8, separated by commas; all bits after the prefix are 0") from None
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = _parts(text)
+    if not all(_ORIGIN.fullmatch(origin) for origin in origins):
+        raise ValueError("must be origins like https://shop.example, separated by commas")
+    return tuple(origins)
+
+
 Secret = Annotated[SecretStr, AfterValidator(_strong)]
 Port = Annotated[int, Field(ge=1, le=PORT_MAX)]
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks), Field(validate_default=False)]
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins), Field(validate_default=False)]
 DatabaseUrl = Annotated[SecretStr, _url_of("postgresql")]  # a URL may carry a password, so none is ever printed
 
 
@@ -81,6 +104,8 @@ class Settings(BaseSettings):
     port: Port = 8000
     api_workers: Annotated[int, Field(ge=1, le=64)] = 2
     database_pool_size: Annotated[int, Field(ge=1, le=100)] = 5
+    trusted_proxies: Networks = ()
+    cors_origins: Origins = ()
 
     open_holds_per_account: Annotated[int, Field(ge=1)] = 300
     units_on_hold_per_sku: Annotated[int, Field(ge=1)] = 1_000
