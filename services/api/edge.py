@@ -52,7 +52,7 @@ class Edge:
 
         async def send_with_limits(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *rate_limits.headers(verdicts)]
+                message["headers"] += rate_limits.headers(verdicts)
             await send(message)
 
         answer = await self._known_answer(scope, verdicts) or self._app

@@ -20,7 +20,6 @@ from services.api.gate import Gate
 from services.api.guards import Guards
 from services.api.middleware import EveryRequest
 from services.api.once import REPLAYED_HEADER
-from services.api.protocol import GuardedProtocol
 from services.api.route_table import RouteTable
 from services.api.routes import (
     accounts,
@@ -152,7 +151,7 @@ def main() -> None:
         access_log=False,  # the canonical line says more
         server_header=False,
         proxy_headers=False,  # services/api/client_address.py decides whom to believe
-        http=GuardedProtocol,
+        http="services.api.protocol:GuardedProtocol",  # by name: a class is imported before a worker can say that it lives
         ws="none",
         log_level="error",  # what it warns of is what clients do wrong, and that has lines of ours
         timeout_keep_alive=KEEP_ALIVE_SECONDS,

@@ -8,7 +8,8 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from services.runtime.redis_wire import Part
 
@@ -22,23 +23,20 @@ class Policy:
     name: str
     burst: int
     seconds: int
+    # In microseconds: how long the full bucket takes to be empty, and for how long of it one request is there.
+    window_us: int = field(init=False, repr=False)
+    cost_us: int = field(init=False, repr=False)
 
-    @property
-    def cost_us(self) -> int:
-        """For how many microseconds one request keeps the bucket from being empty."""
-        return max(self.window_us // self.burst, 1)
-
-    @property
-    def window_us(self) -> int:
-        return self.seconds * 1_000_000
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "window_us", self.seconds * 1_000_000)
+        object.__setattr__(self, "cost_us", max(self.window_us // self.burst, 1))
 
     def scaled(self, factor: float) -> "Policy":
         """More generous or stricter: as many seconds, another burst."""
         return replace(self, burst=max(math.ceil(self.burst * factor), 1))
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(NamedTuple):
     """Of one policy, for one of those whom it limits."""
 
     policy: Policy
@@ -49,8 +47,7 @@ class Bucket:
         return f"limit:{self.policy.name}:{self.holder}"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """How full the buckets are, or would be; a request is admitted if none would overflow."""
 
     buckets: Sequence[Bucket]
@@ -61,6 +58,10 @@ class Verdict:
     def refused_by(self) -> Policy | None:
         """The policy that has to be waited for longest, if any refuses."""
         return max(self._waits(), default=(0, None), key=lambda wait: wait[0])[1]
+
+    @property
+    def is_admitted(self) -> bool:
+        return not self._waits()
 
     @property
     def retry_after_seconds(self) -> int:
@@ -77,24 +78,25 @@ class Verdict:
 
 def headers(verdicts: Sequence[Verdict]) -> list[tuple[bytes, bytes]]:
     """RateLimit-Policy and RateLimit, as draft 10 of the IETF's writes them; `t` is when the bucket is empty, or can be used again."""
-    pairs = [(bucket.policy, ahead) for one in verdicts for bucket, ahead in zip(one.buckets, one.ahead_us, strict=True)]
-    if not pairs:
+    policies, states = [], []
+    for verdict in verdicts:
+        is_charged = verdict.is_admitted
+        for (policy, _), ahead_us in zip(verdict.buckets, verdict.ahead_us, strict=True):
+            left_us = policy.window_us - ahead_us
+            wait_us = ahead_us if left_us >= 0 else -left_us
+            left = (left_us if is_charged else left_us + policy.cost_us) // policy.cost_us
+            policies.append(f'"{policy.name}";q={policy.burst};w={policy.seconds}')
+            states.append(f'"{policy.name}";r={max(left, 0)};t={-(-wait_us // 1_000_000)}')
+    if not policies:
         return []
-    policies = ", ".join([f'"{policy.name}";q={policy.burst};w={policy.seconds}' for policy, _ in pairs])
-    return [(b"ratelimit-policy", policies.encode()), (b"ratelimit", ", ".join([_state(*pair) for pair in pairs]).encode())]
-
-
-def _state(policy: Policy, ahead_us: int) -> str:
-    left = policy.window_us - ahead_us
-    wait_us = ahead_us if left >= 0 else -left
-    return f'"{policy.name}";r={max(left // policy.cost_us, 0)};t={-(-wait_us // 1_000_000)}'
+    return [(b"ratelimit-policy", ", ".join(policies).encode()), (b"ratelimit", ", ".join(states).encode())]
 
 
 def question(buckets: Sequence[Bucket]) -> tuple[list[Part], list[Part]]:
     """The keys and arguments with which `ask_edge.lua` looks at these buckets, and charges them if none overflows."""
     arguments: list[Part] = [len(buckets)]
-    for bucket in buckets:
-        arguments += (bucket.policy.cost_us, bucket.policy.window_us)
+    for policy, _ in buckets:
+        arguments += (policy.cost_us, policy.window_us)
     return [bucket.key for bucket in buckets], arguments
 
 
@@ -110,7 +112,7 @@ class LocalBuckets:
         now = time.monotonic_ns() // 1_000
         ahead = [max(self._empty_at.get(one.key, now) - now, 0) + self._cost_us(one.policy) for one in buckets]
         verdict = Verdict(buckets, ahead, is_local=True)
-        if verdict.refused_by is None:
+        if verdict.is_admitted:
             for bucket, until in zip(buckets, ahead, strict=True):
                 self._empty_at[bucket.key] = now + until
                 self._empty_at.move_to_end(bucket.key)

@@ -59,7 +59,7 @@ async def _rage(chaos: Chaos, database: Database, *, seconds: float) -> None:
 
 
 def _is_allowed(status: int, code: str | None) -> bool:
-    return status in {200, 201, 409} or (status, code) in {(503, "contention"), (503, "overloaded")}
+    return status in {200, 201, 409} or (status, code) in {(503, "contention"), (503, "overloaded"), (503, "unavailable")}
 
 
 async def _deadlocks(database: Database) -> int:

@@ -10,6 +10,7 @@ from tests.support.database import Database
 
 Json = dict[str, Any]
 
+_LATER = {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE}
 _MEMBERS = {"type", "title", "status", "code", "detail", "instance", "request_id", "retryable"}
 _BYTES_MAX = 4_096
 WATCHED = (
@@ -33,7 +34,7 @@ def assert_problem(answer: httpx.Response, status: int, code: str) -> Json:
     assert problem["title"]
     assert problem["detail"]
     assert problem["request_id"] == answer.headers["X-Request-ID"]
-    assert ("Retry-After" in answer.headers) == (status == httpx.codes.SERVICE_UNAVAILABLE or code == "idempotency_in_progress")
+    assert ("Retry-After" in answer.headers) == (status in _LATER or code == "idempotency_in_progress")
     assert answer.headers.get("WWW-Authenticate") == ("Bearer" if status == httpx.codes.UNAUTHORIZED else None)
     assert "Idempotent-Replayed" not in answer.headers
     return problem
