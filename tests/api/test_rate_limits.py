@@ -78,12 +78,14 @@ async def test_every_route_refuses_who_asks_too_often(database: Database, people
 
 async def test_an_account_is_limited_wherever_it_asks_from(strict: Api) -> None:
     admin = await strict.admin()
+    statuses = []
     for number, (route, row) in enumerate(sorted(TABLE.items())):
         if row.permission is None or row.permission is Permission.CATALOG_READ:
             continue
         answer = await ask(await from_address(strict, f"192.0.2.{number}", admin), route)
         assert "account" in names(answer), route
-    assert answer.status_code == 429
+        statuses.append(answer.status_code)
+    assert statuses[-1] == 429
 
 
 async def test_what_is_left_counts_down_and_comes_back(usual: Api) -> None:
