@@ -24,8 +24,9 @@ LISTS = Lifetime(fresh_ms=1_000, stale_ms=800)
 # The client may keep it for a second more, which makes two as well.
 AVAILABILITY = Lifetime(fresh_ms=700, stale_ms=250)
 
-_ETAG = re.compile(r'(?:W/)?("[^"]{0,100}")')  # If-None-Match compares weakly
+_ETAG = re.compile(rb'(?:W/)?("[^"]{0,100}")')  # If-None-Match compares weakly
 _JSON = (b"content-type", b"application/json")
+_SOURCES = {source: (b"x-cache", source.value.encode()) for source in Source}
 
 Consistency = Annotated[
     Literal["strong"] | None, Query(description="`strong` goes to the database, past every copy that may be a moment old")
@@ -35,15 +36,14 @@ Consistency = Annotated[
 class CopyResponse(Response):
     """A copy as an answer to one request: whole, without its body, or a word that the client has it already."""
 
-    def __init__(self, copy: Copy, source: Source, *, if_none_match: str | None, is_head: bool) -> None:
-        etag = copy.headers.get("etag")
+    def __init__(self, copy: Copy, source: Source, *, if_none_match: bytes | None, is_head: bool) -> None:
         self.background = None
-        self.status_code = 304 if etag is not None and if_none_match is not None and _has_seen(if_none_match, etag) else 200
-        self.body = b"" if is_head or self.status_code == 304 else copy.body  # noqa: PLR2004  # the status just chosen
-        self.raw_headers = [(name.encode(), value.encode("latin-1")) for name, value in copy.headers.items()]
-        self.raw_headers.append((b"x-cache", source.value.encode()))
-        if self.status_code == 200:  # noqa: PLR2004
-            self.raw_headers += [_JSON, (b"content-length", b"%d" % len(copy.body))]
+        self.status_code = 304 if if_none_match is not None and _has_seen(if_none_match, copy) else 200
+        self.raw_headers = [*copy.headers, _SOURCES[source]]
+        self.body = b""
+        if self.status_code == 200:  # noqa: PLR2004  # just chosen
+            self.raw_headers += (_JSON, (b"content-length", b"%d" % len(copy.body)))
+            self.body = b"" if is_head else copy.body
 
 
 def key_of(name: str, *facts: object) -> str:
@@ -53,7 +53,8 @@ def key_of(name: str, *facts: object) -> str:
 
 def copy_of(answer: Out, *, cache_control: str = "public, no-cache", **headers: str) -> Copy:
     """The answer, to be kept. `no-cache` lets others keep it too, if they ask each time whether it is still true."""
-    return Copy({**headers, "cache-control": cache_control}, answer.model_dump_json().encode())
+    said = {**headers, "cache-control": cache_control}
+    return Copy([(name.encode(), value.encode("latin-1")) for name, value in said.items()], answer.model_dump_json().encode())
 
 
 class Copies:
@@ -74,8 +75,8 @@ class Copies:
             look: Look | None = self._request.scope["look"]
             copy, source = await self._cache.read(key, lifetime, load, look=look)
         self._cache.answered[source] += 1
-        seen, is_head = self._request.headers.get("if-none-match"), self._request.method == "HEAD"
-        return CopyResponse(copy, source, if_none_match=seen, is_head=is_head)
+        seen = next((value for name, value in self._request.scope["headers"] if name == b"if-none-match"), None)
+        return CopyResponse(copy, source, if_none_match=seen, is_head=self._request.method == "HEAD")
 
 
 async def forget(cache: Cache, keys: Collection[str]) -> None:
@@ -86,8 +87,9 @@ async def forget(cache: Cache, keys: Collection[str]) -> None:
         return
 
 
-def _has_seen(if_none_match: str, etag: str) -> bool:
-    return if_none_match == "*" or etag in _ETAG.findall(if_none_match)
+def _has_seen(if_none_match: bytes, copy: Copy) -> bool:
+    etag = next((value for name, value in copy.headers if name == b"etag"), None)
+    return etag is not None and (if_none_match == b"*" or etag in _ETAG.findall(if_none_match))
 
 
 RequestedCopy = Annotated[Copies, Depends()]

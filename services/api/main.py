@@ -7,6 +7,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import Receive, Scope, Send
 
 from services.api import errors
 from services.api.account import pages as account_pages
@@ -16,6 +17,7 @@ from services.api.docs import pages as docs_pages
 from services.api.document import ABOUT, Documented
 from services.api.edge import Edge
 from services.api.errors import KEY_HEADER
+from services.api.fast_path import FastPath
 from services.api.gate import Gate
 from services.api.guards import Guards
 from services.api.middleware import EveryRequest
@@ -75,6 +77,19 @@ _ROUTERS = (
 _COPIED = {products.read_product: product_key, warehouses.read_warehouse: warehouse_key}
 
 
+class Holdfast(Documented):
+    """Asks the fast path first, if there is one."""
+
+    fast_path: FastPath | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.fast_path is not None and scope["type"] == "http":
+            scope["app"] = self
+            if await self.fast_path.answer(scope, send):
+                return
+        await super().__call__(scope, receive, send)
+
+
 def create_app(settings: Settings) -> FastAPI:
     """The app that every process serves and every test calls. Opens nothing before it is started."""
 
@@ -94,7 +109,7 @@ def create_app(settings: Settings) -> FastAPI:
                 )
                 yield
 
-    app = Documented(
+    app = Holdfast(
         **ABOUT,
         lifespan=lifespan,
         docs_url=None,  # services/api/docs serves them without the internet
@@ -111,17 +126,20 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(account_pages.router)
     app.state.templates = {context.endpoint: context.path for context in iter_route_contexts(app.routes)}
     app.state.table = RouteTable(app.routes, limit_factor=settings.rate_limit_factor)
-    _guard(app, settings)
+    proxies = TrustedProxies(settings.trusted_proxies)
+    _guard(app, settings, proxies)
+    if settings.fast_path == "on":
+        app.fast_path = FastPath(app.state.table, proxies, _COPIED)
     return app
 
 
-def _guard(app: FastAPI, settings: Settings) -> None:
+def _guard(app: FastAPI, settings: Settings, proxies: TrustedProxies) -> None:
     """What stands around the routes, from the inside out: the last one added is the first to see a request."""
-    app.add_middleware(Edge, is_fast=settings.fast_path == "on", copied=_COPIED)
+    app.add_middleware(Edge)
     app.add_middleware(Guards)
     if settings.cors_origins:
         _let_browsers_in(app, settings.cors_origins)
-    app.add_middleware(EveryRequest, proxies=TrustedProxies(settings.trusted_proxies))
+    app.add_middleware(EveryRequest, proxies=proxies)
 
 
 def _let_browsers_in(app: FastAPI, origins: Sequence[str]) -> None:

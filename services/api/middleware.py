@@ -36,14 +36,15 @@ class EveryRequest:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        scope["path"] = _path_of(scope)
+        scope["path"] = path_of(scope)
         self._proxies.mark(scope)
-        own_id = _id_of(scope)
+        own_id = id_of(scope)
         token = request_id.set(own_id)
         try:
             await self._app(scope, receive, _with_headers(scope, own_id.encode(), send))
         finally:
-            _log(scope, time.perf_counter() - started)
+            if scope["path"] not in _QUIET or scope.get("status") != HTTPStatus.OK:
+                log_request(scope, _route_of(scope), time.perf_counter() - started)
             request_id.reset(token)
 
 
@@ -51,38 +52,40 @@ def _with_headers(scope: Scope, own_id: bytes, send: Send) -> Send:
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             scope["status"] = message["status"]
-            headers = message["headers"]
-            headers += ((b"x-request-id", own_id), *SAFE_HEADERS)
-            if scope["scheme"] == "https":
-                headers.append(_ENCRYPTED_ONLY)
-            if all(name != b"cache-control" for name, _ in headers):
-                headers.append(NOT_FOR_OTHERS)
+            add_headers(message["headers"], scope, own_id)
         await send(message)
 
     return send_with_headers
 
 
-def _log(scope: Scope, seconds: float) -> None:
+def add_headers(headers: list[tuple[bytes, bytes]], scope: Scope, own_id: bytes) -> None:
+    """Those of every answer, behind its own."""
+    headers += ((b"x-request-id", own_id), *SAFE_HEADERS)
+    if scope["scheme"] == "https":
+        headers.append(_ENCRYPTED_ONLY)
+    if all(name != b"cache-control" for name, _ in headers):
+        headers.append(NOT_FOR_OTHERS)
+
+
+def log_request(scope: Scope, route: str, seconds: float) -> None:
     """The line says what the layers within have left in the scope: status, refused_with, account_id, error."""
-    status = scope.get("status")
-    if scope["path"] in _QUIET and status == HTTPStatus.OK:
-        return
     facts: dict[str, Any] = {
         "method": scope["method"],
-        "route": _route_of(scope),
-        "status": status,
+        "route": route,
+        "status": scope.get("status"),
         "duration_ms": round(seconds * 1000, 1),
     }
-    for name, key in (("code", "refused_with"), ("account_id", "account_id")):
-        if key in scope:
-            facts[name] = str(scope[key])
+    if "refused_with" in scope:
+        facts["code"] = scope["refused_with"]
+    if "account_id" in scope:
+        facts["account_id"] = str(scope["account_id"])
     if "error" in scope:
         log.error("request", exc_info=scope["error"], **facts)
     else:
         log.info("request", **facts)
 
 
-def _path_of(scope: Scope) -> str:
+def path_of(scope: Scope) -> str:
     """The decoded path, except that a slash within a segment stays %2F, and % stays %25 to keep that reversible."""
     raw: bytes = scope.get("raw_path") or b""
     if b"%2" not in raw:
@@ -93,7 +96,7 @@ def _path_of(scope: Scope) -> str:
     return unquote(kept)
 
 
-def _id_of(scope: Scope) -> str:
+def id_of(scope: Scope) -> str:
     """The caller's id if it is harmless in a log, else a new one."""
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _ACCEPTED_ID.fullmatch(value):

@@ -54,9 +54,9 @@ class RouteTable:
                 return Found(route, match.groupdict())
         return None
 
-    def buckets(self, found: Found | None, asker: Asker) -> list[Bucket]:
+    def buckets(self, route: Route | None, asker: Asker) -> list[Bucket]:
         """What the request is counted in."""
-        limits = found.route.limits if found is not None else self._elsewhere
+        limits = route.limits if route is not None else self._elsewhere
         holders = ((limit.policy, limit.key_func(asker)) for limit in limits)
         return [Bucket(policy, holder) for policy, holder in holders if holder]
 

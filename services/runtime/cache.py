@@ -10,12 +10,11 @@ import asyncio
 import itertools
 import random
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-import orjson
 from redis.exceptions import RedisError
 
 from services.runtime.redis import Redis, Script
@@ -42,18 +41,19 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """An answer: its body, and the headers that say something about it."""
+    """An answer: its body, and the headers that say something about it, as they go over the wire."""
 
-    headers: Mapping[str, str]
+    headers: Sequence[tuple[bytes, bytes]]
     body: bytes
 
     def pack(self) -> bytes:
-        return orjson.dumps(self.headers) + b"\n" + self.body
+        return b"\n".join([*(b"%b:%b" % header for header in self.headers), b"", self.body])
 
     @classmethod
     def unpack(cls, packed: bytes) -> "Copy":
-        headers, _, body = packed[_INSTANT_LENGTH:].partition(b"\n")
-        return cls(orjson.loads(headers), body)
+        head, _, body = packed.partition(b"\n\n")
+        lines = (line.partition(b":") for line in head.split(b"\n"))
+        return cls([(name, value) for name, _, value in lines], body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Cache:
     def look(reply: Sequence[bytes | None], token: Part) -> Look:
         """What the script answered about a copy."""
         packed, *filler = reply
-        found = Copy.unpack(packed) if packed is not None else None
+        found = Copy.unpack(packed[_INSTANT_LENGTH:]) if packed is not None else None
         if not filler or filler[0] is None:
             return Look(found, None, is_ours=False)
         return Look(found, filler[0], is_ours=filler[0].decode() == token)
