@@ -3,6 +3,7 @@
 import logging
 import sys
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from typing import Literal
 
 import orjson
@@ -27,20 +28,18 @@ def configure_logs(log_format: Literal["json", "text"]) -> None:
         renderer = [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback)]
         factory = structlog.PrintLoggerFactory()
     structlog.configure(
-        processors=[
-            _add_request_id,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *renderer,
-        ],
+        processors=[_stamp, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=factory,
         cache_logger_on_first_use=True,
     )
 
 
-def _add_request_id(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+def _stamp(_logger: object, level: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """What every line says. One step instead of structlog's three: a line is a tenth of what a cached answer costs."""
     current = request_id.get()
     if current is not None:
         event.setdefault("request_id", current)
+    event["level"] = level
+    event["timestamp"] = f"{datetime.now(UTC).isoformat(timespec='microseconds')[:-6]}Z"
     return event
