@@ -6,7 +6,7 @@ waits (docs/decisions/0031). What only the body names, the route itself has coun
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from fastapi import Request
 from slowapi import Limiter
@@ -16,8 +16,7 @@ from services.runtime.rate_limits import Policy
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
+class Asker(NamedTuple):
     """What is known of a request before anybody has read it."""
 
     network: str  # the address; of IPv6 the network that one customer of a provider has

@@ -155,7 +155,7 @@ def _let_browsers_in(app: FastAPI, origins: Sequence[str]) -> None:
 
 def serve() -> FastAPI:
     """What each worker of the server runs."""
-    return create_app(start_process())
+    return create_app(start_process(logs_in_background=True))
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from services.api.errors import refuse_unparsed
 from services.api.guards import HOLD_BACK
 from services.api.middleware import NOT_FOR_OTHERS, SAFE_HEADERS
-from services.runtime.ids import new_id
+from services.runtime.ids import new_id_text
 from services.runtime.logs import log, request_id
 
 HEAD_SECONDS = 5  # from its first byte to its last; the first head of a connection from when that was made
@@ -212,7 +212,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
 def _refusal(status: HTTPStatus, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """The whole answer, and its line in the log."""
-    own_id = str(new_id())
+    own_id = new_id_text()
     token = request_id.set(own_id)
     try:
         answer = refuse_unparsed(status)

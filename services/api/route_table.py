@@ -57,8 +57,7 @@ class RouteTable:
     def buckets(self, route: Route | None, asker: Asker) -> list[Bucket]:
         """What the request is counted in."""
         limits = route.limits if route is not None else self._elsewhere
-        holders = ((limit.policy, limit.key_func(asker)) for limit in limits)
-        return [Bucket(policy, holder) for policy, holder in holders if holder]
+        return [Bucket(limit.policy, holder) for limit in limits if (holder := limit.key_func(asker))]
 
 
 def _shelf(path: str) -> tuple[str, int]:

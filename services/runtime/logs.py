@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Literal
@@ -9,21 +10,26 @@ from typing import Literal
 import orjson
 import structlog
 
+from services.runtime.log_writer import LogWriter
+
 # Follows one request through log lines, the outbox and the mail that it causes.
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
-def configure_logs(log_format: Literal["json", "text"]) -> None:
-    """Write events to standard output as JSON lines, or as text for people. Call it first thing in a process."""
+def configure_logs(log_format: Literal["json", "text"], *, in_background: bool = False) -> None:
+    """Write events to standard output as JSON lines, or as text for people. Call it first thing in a process.
+
+    `in_background` writes lines of JSON in a thread, for a process that must not wait for whoever reads them.
+    """
     renderer: list[structlog.typing.Processor]
-    factory: structlog.BytesLoggerFactory | structlog.PrintLoggerFactory
+    factory: Callable[..., object]
     if log_format == "json":
         # Without local variables: they hold passwords and tokens.
         tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
         renderer = [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer(serializer=orjson.dumps)]
-        factory = structlog.BytesLoggerFactory()
+        factory = _always(LogWriter(sys.stdout.fileno())) if in_background else structlog.BytesLoggerFactory()
     else:
         renderer = [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback)]
         factory = structlog.PrintLoggerFactory()
@@ -33,6 +39,13 @@ def configure_logs(log_format: Literal["json", "text"]) -> None:
         logger_factory=factory,
         cache_logger_on_first_use=True,
     )
+
+
+def _always(logger: object) -> Callable[..., object]:
+    def factory(*_: object) -> object:
+        return logger
+
+    return factory
 
 
 def _stamp(_logger: object, level: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -7,7 +7,7 @@ from services.runtime.logs import configure_logs, log
 from services.runtime.settings import InvalidSettings, Settings, load_settings, unknown_variables
 
 
-def start_process() -> Settings:
+def start_process(*, logs_in_background: bool = False) -> Settings:
     """Read the settings and configure the logs; end the process with a sentence for each setting that is wrong.
 
     A misspelt variable is worth a warning and no more: the settings of the next release may be there already.
@@ -16,7 +16,7 @@ def start_process() -> Settings:
         settings = load_settings()
     except InvalidSettings as error:
         sys.exit(str(error))
-    configure_logs(settings.log_format)
+    configure_logs(settings.log_format, in_background=logs_in_background)
     for sentence in unknown_variables(os.environ):
         log.warning("settings.unknown_variable", detail=sentence)
     return settings

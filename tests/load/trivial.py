@@ -6,7 +6,7 @@ from fastapi import FastAPI, Response
 
 BODY = os.environ.get("TRIVIAL_BODY", "").encode()
 
-app = FastAPI(openapi_url=None, telemetry={"tracing": False, "metrics": False, "logs": False})
+app = FastAPI()
 
 
 @app.get("/v1/products/{key}")
