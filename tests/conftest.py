@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.support.people",
     "tests.support.shop",
     "tests.support.delivery",
+    "tests.support.owed",
     "tests.support.post",
     "tests.support.processes",
     "tests.support.api",

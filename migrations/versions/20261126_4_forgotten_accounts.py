@@ -7,12 +7,11 @@ all of them takes the place of the one of open ones. Each is built while others 
 from alembic import op
 
 revision = "20261126_4"
-down_revision = "20261124_8"
+down_revision = "20261126_1"
 
 _INDEXES = {
     "accounts_that_nobody_verified": "accounts (created_at) WHERE verified_at IS NULL AND NOT is_disabled",
     "sessions_by_account": "sessions (account_id, session_id)",
-    "notifications_of_an_account": "notifications (account_id)",
 }
 
 

@@ -53,7 +53,8 @@ TAGS = [
     {"name": "warehouses", "description": "Where it can be stocked"},
     {"name": "stock", "description": "How much there is, what of it can be promised, and the ledger of what moved"},
     {"name": "reservations", "description": "Who has been promised what"},
-    {"name": "admin", "description": "Whether all is well, and who did what"},
+    {"name": "notifications", "description": "What people were told by mail, and whether it arrived"},
+    {"name": "admin", "description": "Whether all is well, who did what, and mails that died"},
     {"name": "health", "description": "Whether the process lives and can serve"},
 ]
 ABOUT: Json = {

@@ -140,6 +140,9 @@ FullName = Annotated[
     str, StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=FULL_NAME_LENGTH_MAX), AfterValidator(storable)
 ]
 
+# What happened, in a query. Any name is legal: an older release may have written kinds that this one does not know.
+EventName = Annotated[Text, StringConstraints(min_length=1, max_length=100)]
+
 # A refresh token, or the token of a mailed link: ours have 43 to 64 characters.
 OpaqueToken = Annotated[Text, StringConstraints(min_length=1, max_length=200)]
 

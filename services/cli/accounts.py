@@ -1,6 +1,5 @@
 """Accounts and keys by hand. Each deed is in the audit trail, without an actor: whoever has a shell here has no account."""
 
-import asyncio
 import secrets
 import uuid
 from collections.abc import Awaitable, Callable
@@ -8,15 +7,14 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from services.cli.work import run
 from services.inventory.accounts import commands, sessions, store
 from services.inventory.accounts.errors import AccountNotFound
 from services.inventory.accounts.keys import SIGNS_AFTER_SECONDS
 from services.inventory.accounts.model import ACCESS_SECONDS, Account, EndReason, Origin, Role, is_email, normalise_email
 from services.inventory.accounts.passwords import Passwords, refuse_weak
 from services.runtime.database import Database
-from services.runtime.errors import Refusal
-from services.runtime.resources import open_resources
-from services.runtime.startup import start_process
+from services.runtime.resources import Resources
 
 T = TypeVar("T")
 
@@ -103,16 +101,8 @@ async def _find(database: Database, email: str) -> Account:
 
 
 def _run(work: Callable[[Database, Passwords], Awaitable[T]]) -> T:
-    """The result of the work; a refusal ends the process with its sentence."""
+    async def with_passwords(resources: Resources) -> T:
+        with Passwords(resources.settings) as passwords:
+            return await work(resources.database, passwords)
 
-    async def run() -> T:
-        settings = start_process()
-        async with open_resources(settings, application="holdfast-cli") as resources:
-            with Passwords(settings) as passwords:
-                return await work(resources.database, passwords)
-
-    try:
-        return asyncio.run(run())
-    except Refusal as refusal:
-        typer.echo(refusal.detail, err=True)
-        raise typer.Exit(1) from None
+    return run(with_passwords)

@@ -13,6 +13,7 @@ from alembic import command
 from alembic.config import Config
 
 from services.cli.accounts import accounts, keys
+from services.cli.dead_letters import dead_letters
 from services.inventory.reservations import reconciling
 from services.inventory.reservations.model import Repair, Violation
 from services.runtime.logs import log
@@ -31,6 +32,7 @@ config = typer.Typer(no_args_is_help=True, help="Look at the settings.")
 app.add_typer(config, name="config")
 app.add_typer(accounts, name="accounts")
 app.add_typer(keys, name="keys")
+app.add_typer(dead_letters, name="dead-letters")
 
 
 @app.command()

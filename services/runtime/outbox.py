@@ -6,7 +6,7 @@ often anything is killed in between. Never page through it by its ids: they are 
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar, Protocol
 from uuid import UUID
 
@@ -31,6 +31,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.runtime.database import metadata
+from services.runtime.housekeeping import delete_older
 from services.runtime.logs import request_id
 
 outbox = Table(
@@ -46,6 +47,10 @@ outbox = Table(
 )
 # Serves `take`: the relay looks for what is not done, oldest first.
 Index("outbox_not_done", outbox.c.event_id, postgresql_where=text("done_at IS NULL"))
+# Serves `forget_handled`.
+Index("outbox_by_age", outbox.c.done_at, postgresql_where=text("done_at IS NOT NULL"))
+
+HANDLED_KEPT = timedelta(days=7)  # whoever looks into what went wrong last week still finds what happened then
 
 
 class Event(Protocol):
@@ -121,3 +126,8 @@ async def peek(connection: AsyncConnection, *, names: Collection[str], limit: in
 async def mark_done(connection: AsyncConnection, event_ids: Collection[int]) -> None:
     """Their reactions have happened."""
     await connection.execute(_DONE, {"ids": list(event_ids)})
+
+
+async def forget_handled(connection: AsyncConnection) -> int:
+    """Forget a batch of events that were handled long ago; how many. What nobody has handled stays. Index: outbox_by_age."""
+    return await delete_older(connection, outbox.c.done_at, than=HANDLED_KEPT)

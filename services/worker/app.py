@@ -28,7 +28,8 @@ def create_celery(settings: Settings, *, broker_timeout_seconds: float = CONSUME
         task_time_limit=HARD_LIMIT_SECONDS,
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
-        worker_cancel_long_running_tasks_on_connection_loss=True,
+        # A broker that is gone is not the fault of the mail in hand: cancelled, it would count as one that its worker died on.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_send_task_events=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,

@@ -18,7 +18,7 @@ from services.inventory.accounts import session_store as account_sessions
 from services.inventory.accounts import store as accounts
 from services.inventory.notifications import commands as notifications
 from services.inventory.notifications import store as notification_store
-from services.inventory.notifications.model import Due
+from services.inventory.notifications.model import Due, NotificationId
 from services.inventory.reservations import store as reservations
 from services.runtime import idempotency, outbox
 from services.runtime.cache import Cache
@@ -45,6 +45,8 @@ _FORGET = (
     account_revocations.forget_replaced_keys,
     accounts.forget_dead_mail_tokens,
     notification_store.forget_unverified_accounts,  # after their links
+    outbox.forget_handled,
+    notification_store.forget_sent,
 )
 
 
@@ -60,10 +62,18 @@ async def react(connection: AsyncConnection) -> int:
     return len(events)
 
 
+async def claim(connection: AsyncConnection) -> tuple[Sequence[NotificationId], Sequence[Due]]:
+    """Count the attempts that workers died on, then lease what is due: which notifications died of it, and what to publish."""
+    dead = await notifications.count_deaths(connection, limit=BATCH)
+    return dead, await notifications.lease_due(connection, limit=BATCH)
+
+
 async def deliver_once(database: Database, celery: Celery) -> int:
     """One round: react to events, then publish what is due. How much there was."""
     reacted = await database.transact(react)
-    due = await database.transact(notifications.lease_due, limit=BATCH)
+    dead, due = await database.transact(claim)
+    for notification_id in dead:
+        log.error("notification.dead", notification_id=str(notification_id))
     # Outside any transaction, and in a thread, because Celery blocks.
     await asyncio.to_thread(_publish, celery, due)
     return reacted + len(due)

@@ -22,6 +22,7 @@ from tests.support.unplugged import NOWHERE
 WITHOUT_A_GOOD_EXAMPLE = {
     # Passwords of the demo accounts are random, and so is every token, session and id.
     *("sign_in", "refresh", "change_password", "verify_email", "reset_password", "end_session", "read_account", "change_account"),
+    *("read_dead_letter", "replay_dead_letter", "discard_dead_letter"),  # nothing has died in the demo
     "sign_out_everywhere",  # it would sign out whoever sends the other examples
 }
 

@@ -81,6 +81,11 @@ TABLE: Mapping[str, Row] = {
     "POST /v1/reservations/{reservation_id}/cancel": Row(OWN, 404),
     "POST /v1/reservations/{reservation_id}/extend": Row(OWN, 422),
     "POST /v1/reservations/{reservation_id}/fulfilments": Row(Permission.RESERVATIONS_FULFIL, 404),
+    "GET /v1/notifications": Row(Permission.NOTIFICATIONS_READ_OWN, 200),
+    "GET /v1/dead-letters": Row(Permission.DEAD_LETTERS_MANAGE, 200),
+    "GET /v1/dead-letters/{dead_letter_id}": Row(Permission.DEAD_LETTERS_MANAGE, 404),
+    "POST /v1/dead-letters/{dead_letter_id}/replay": Row(Permission.DEAD_LETTERS_MANAGE, 404),
+    "POST /v1/dead-letters/{dead_letter_id}/discard": Row(Permission.DEAD_LETTERS_MANAGE, 404),
     "GET /v1/admin/reconciliation": Row(Permission.RECONCILIATION_READ, 200),
     "GET /v1/audit-events": Row(Permission.AUDIT_READ, 200),
     "GET /livez": Row(OPEN, 200),
@@ -113,7 +118,8 @@ def routes() -> Iterator[tuple[str, Permission | None]]:
 async def ask(client: Client, route: str, body: Json | None = None, **ids: str) -> httpx.Response:
     method, _, template = route.partition(" ")
     names = {"key": "TEE", "warehouse": "AMS", "external_ref": "cart-81", "name": "x", "page": "x"}
-    path = template.format_map(dict.fromkeys(("session_id", "account_id", "item_id", "reservation_id"), NO_ONES) | names | ids)
+    unknown = ("session_id", "account_id", "item_id", "reservation_id", "dead_letter_id")
+    path = template.format_map(dict.fromkeys(unknown, NO_ONES) | names | ids)
     sent = None if method in {"GET", "HEAD", "DELETE"} else body or {}
     return await client.http.request(method, path, headers={"Idempotency-Key": uuid.uuid4().hex, "If-None-Match": "*"}, json=sent)
 

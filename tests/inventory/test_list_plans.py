@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import orjson
 from sqlalchemy import event
@@ -11,15 +12,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from services.inventory.catalog.listing import ProductFilters, list_products
 from services.inventory.catalog.model import ProductSort, Status
+from services.inventory.notifications.listing import NotificationFilters, list_dead_letters, list_notifications
+from services.inventory.notifications.model import DeadLetterState, NotificationState
 from services.inventory.reservations.listing import ReservationFilters, list_reservations
-from services.inventory.reservations.model import State
+from services.inventory.reservations.model import ReservationId, State
 from services.inventory.stock.listing import LevelFilters, MovementFilters, list_levels, list_movements
 from services.inventory.stock.model import Reason
 from services.runtime.paging import Page, Window
 from tests.support.crowd import account_of_crowd
 from tests.support.database import Database
 
-_BIG = {"products", "stock_items", "stock_levels", "stock_movements", "reservations", "reservation_lines"}
+_BIG = {"products", "stock_items", "stock_levels", "stock_movements", "reservations", "reservation_lines", "notifications"}
 _HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
 _MINUTE_AGO = datetime.now(UTC) - timedelta(minutes=1)
 _HALF_A_DAY_AGO = datetime.now(UTC) - timedelta(hours=12)
@@ -47,6 +50,14 @@ def _movements(**filters: Any) -> List:
 
 def _reservations(**filters: Any) -> List:
     return lambda connection, window: list_reservations(connection, ReservationFilters(**filters), window=window)
+
+
+def _notifications(**filters: Any) -> List:
+    return lambda connection, window: list_notifications(connection, NotificationFilters(**filters), window=window)
+
+
+def _dead_letters(state: DeadLetterState) -> List:
+    return lambda connection, window: list_dead_letters(connection, state, window=window)
 
 
 LISTS: Mapping[str, List] = {
@@ -99,6 +110,17 @@ LISTS: Mapping[str, List] = {
     "reservations that end later": _reservations(expires_after=_MINUTE_AGO),
     "reservations that ended": _reservations(expires_before=_HOUR_AGO),
     "reservations that ended long ago": _reservations(expires_before=_DAYS_AGO),
+    "notifications": _notifications(),
+    "notifications of an account": _notifications(account_id=account_of_crowd(17)),
+    "sent notifications of an account": _notifications(account_id=account_of_crowd(17), state=NotificationState.SENT),
+    "notifications of a kind": _notifications(kind="reservation.displaced"),
+    "notifications of a kind that is nowhere": _notifications(kind="reservation.gift_wrapped"),
+    "sent notifications": _notifications(state=NotificationState.SENT),
+    "notifications that wait": _notifications(state=NotificationState.QUEUED),
+    "notifications that are being sent": _notifications(state=NotificationState.SENDING),
+    "dead notifications": _notifications(state=NotificationState.DEAD),
+    "notifications about a reservation": _notifications(reservation_id=ReservationId(UUID(int=7))),
+    **{f"dead letters that are {state}": _dead_letters(state) for state in DeadLetterState},
 }
 
 

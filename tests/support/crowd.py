@@ -55,6 +55,14 @@ _SEED = """
       FROM (SELECT reservation_id, row_number() OVER (ORDER BY reservation_id) n FROM reservations) r
      CROSS JOIN generate_series(0, 3) k
       JOIN (SELECT item_id, row_number() OVER (ORDER BY md5(item_id::text)) n FROM stock_items) i ON i.n = r.n + k;
+    INSERT INTO notifications (notification_id, event_id, kind, account_id, reservation_id, state, created_at, sent_at,
+                               due_at, dead_letter_state, died_at, death_reason)
+    SELECT pg_temp.id_of(created_at), n, CASE WHEN n % 500 = 0 THEN 'reservation.displaced' ELSE 'reservation.confirmed' END, account_id,
+           reservation_id, state, created_at, CASE state WHEN 'sent' THEN created_at END,
+           CASE state WHEN 'dead' THEN 'infinity' ELSE created_at END, CASE state WHEN 'dead' THEN 'dead' END,
+           CASE state WHEN 'dead' THEN created_at END, CASE state WHEN 'dead' THEN '550' END
+      FROM (SELECT *, CASE WHEN n % 700 = 0 THEN 'dead' WHEN n % 300 = 0 THEN 'queued' ELSE 'sent' END AS state
+              FROM (SELECT reservation_id, account_id, created_at, row_number() OVER (ORDER BY reservation_id) n FROM reservations) r) m;
 """
 
 

@@ -21,8 +21,8 @@ async def deliver(database: Database, ours: OurDatabase, broker_url: str) -> Asy
 
 
 async def end_leases(database: Database) -> None:
-    """Let every mail that is not sent be due again: whoever had it has had it long enough."""
-    await database.do("UPDATE notifications SET due_at = clock_timestamp() WHERE state <> 'sent'")
+    """Let every mail that somebody waits for be due again: whoever had it has had it long enough."""
+    await database.do("UPDATE notifications SET due_at = clock_timestamp() WHERE state IN ('queued', 'sending')")
 
 
 async def states(database: Database) -> list[str]:

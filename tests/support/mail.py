@@ -18,6 +18,7 @@ class Mails:
         self.received: list[EmailMessage] = []
         self.url = ""
         self._arrived = asyncio.Condition()
+        self._seen = 0  # mails that came, taken or not
         self._replies: deque[str | Callable[[EmailMessage], str]] = deque()
         self._may_answer = asyncio.Event()
         self._may_answer.set()
@@ -27,6 +28,11 @@ class Mails:
         async with asyncio.timeout(within_seconds), self._arrived:
             await self._arrived.wait_for(lambda: len(self.received) >= count)
         return self.received
+
+    async def come_in(self, count: int, *, within_seconds: float) -> None:
+        """Wait until so many mails have been offered, whatever they are answered."""
+        async with asyncio.timeout(within_seconds), self._arrived:
+            await self._arrived.wait_for(lambda: self._seen >= count)
 
     def answer_next(self, *replies: str | Callable[[EmailMessage], str]) -> None:
         """Answer the next mails with these lines, or what is made of the mail; what is not answered with 2xx is not kept.
@@ -46,15 +52,13 @@ class Mails:
         scripted = self._replies.popleft() if self._replies else "250 kept"
         mail = _read(envelope)
         reply = scripted if isinstance(scripted, str) else scripted(mail)
-        if reply.startswith("2"):
-            await self._keep(mail)
+        async with self._arrived:
+            self._seen += 1
+            if reply.startswith("2"):
+                self.received.append(mail)
+            self._arrived.notify_all()
         await self._may_answer.wait()
         return reply
-
-    async def _keep(self, mail: EmailMessage) -> None:
-        async with self._arrived:
-            self.received.append(mail)
-            self._arrived.notify_all()
 
 
 def _read(envelope: Envelope) -> EmailMessage:

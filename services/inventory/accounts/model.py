@@ -62,6 +62,8 @@ class Action(StrEnum):
     CHANGE_PASSWORD = "password.change"
     ACT = "permission.use"  # only when it was denied
     ROTATE_KEYS = "keys.rotate"
+    REPLAY_DEAD_LETTER = "dead_letter.replay"
+    DISCARD_DEAD_LETTER = "dead_letter.discard"
 
 
 class EndReason(StrEnum):

@@ -18,13 +18,16 @@ class Permission(StrEnum):
     RESERVATIONS_CANCEL_ANY = "reservations:cancel_any"
     RESERVATIONS_FULFIL = "reservations:fulfil"
     RESERVATIONS_WITHOUT_QUOTA = "reservations:without_quota"
+    NOTIFICATIONS_READ_OWN = "notifications:read_own"
+    NOTIFICATIONS_READ_ANY = "notifications:read_any"
+    DEAD_LETTERS_MANAGE = "dead_letters:manage"
     RECONCILIATION_READ = "reconciliation:read"
     ACCOUNTS_MANAGE = "accounts:manage"
     AUDIT_READ = "audit:read"
 
 
 _ANYBODY = frozenset({Permission.CATALOG_READ})
-_CUSTOMER = _ANYBODY | {Permission.ACCOUNT_USE_OWN, Permission.RESERVATIONS_USE_OWN}
+_CUSTOMER = _ANYBODY | {Permission.ACCOUNT_USE_OWN, Permission.RESERVATIONS_USE_OWN, Permission.NOTIFICATIONS_READ_OWN}
 _STAFF = _CUSTOMER | {
     Permission.CATALOG_WRITE,
     Permission.STOCK_READ,
@@ -35,11 +38,18 @@ _STAFF = _CUSTOMER | {
     Permission.RESERVATIONS_FULFIL,
     Permission.RESERVATIONS_WITHOUT_QUOTA,
 }
+_ADMIN = _STAFF | {
+    Permission.NOTIFICATIONS_READ_ANY,
+    Permission.DEAD_LETTERS_MANAGE,
+    Permission.RECONCILIATION_READ,
+    Permission.ACCOUNTS_MANAGE,
+    Permission.AUDIT_READ,
+}
 PERMISSIONS: dict[Role | None, frozenset[Permission]] = {
     None: _ANYBODY,  # a caller without a token
     Role.CUSTOMER: _CUSTOMER,
     Role.STAFF: _STAFF,
-    Role.ADMIN: _STAFF | {Permission.RECONCILIATION_READ, Permission.ACCOUNTS_MANAGE, Permission.AUDIT_READ},
+    Role.ADMIN: _ADMIN,
 }
 
 

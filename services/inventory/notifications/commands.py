@@ -1,17 +1,31 @@
 """What can be done with a notification. Each function is one unit of work inside the caller's transaction."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.inventory.accounts import audit
 from services.inventory.accounts import store as accounts
 from services.inventory.accounts.credentials import make_mail_token
 from services.inventory.accounts.events import AccountRegistered, PasswordForgotten
-from services.inventory.accounts.model import Account, AccountId, Purpose
+from services.inventory.accounts.model import Account, AccountId, Action, AuditEntry, Origin, Outcome, Purpose
 from services.inventory.catalog import store as catalog
-from services.inventory.notifications import store
-from services.inventory.notifications.model import ERROR_LENGTH_MAX, RETRY_SECONDS, Due, Item, Letter, Notification, NotificationId
+from services.inventory.notifications import reading, store
+from services.inventory.notifications.errors import DeadLetterDiscarded, DeadLetterNotFound, DeadLetterReplayed
+from services.inventory.notifications.model import (
+    ERROR_LENGTH_MAX,
+    DeadLetter,
+    DeadLetterState,
+    Due,
+    Ending,
+    Item,
+    Letter,
+    Notification,
+    NotificationId,
+    died,
+)
 from services.inventory.reservations import reading as reservations
 from services.inventory.reservations.model import ReservationId
 from services.runtime.ids import new_id
@@ -40,15 +54,84 @@ async def lease_due(connection: AsyncConnection, *, limit: int) -> Sequence[Due]
     return await store.lease_due(connection, limit=limit)
 
 
-async def begin_sending(connection: AsyncConnection, due: Due) -> Letter | None:
-    """Start an attempt: what to send, or None if there is nothing to do. The attempt counts even if we die on it."""
-    notification = await store.begin_sending(connection, due)
-    if notification is None:
-        return None
+async def count_deaths(connection: AsyncConnection, *, limit: int) -> Sequence[NotificationId]:
+    """End the attempts that nobody came back from: each counts, and is due again at once; which of them were the last."""
+    silent = await store.lock_silent(connection, limit=limit)
+    endings = [(notification, died(notification)) for notification in silent]
+    for notification, ending in endings:
+        await store.end_attempt(connection, notification, ending)
+    return [notification.notification_id for notification, ending in endings if ending.wait_seconds is None]
+
+
+async def begin_sending(connection: AsyncConnection, due: Due) -> Notification | None:
+    """Start an attempt, which counts if we die on it; None if there is nothing to do."""
+    return await store.begin_sending(connection, due)
+
+
+async def write_letter(connection: AsyncConnection, notification: Notification) -> Letter:
+    """What to send and to whom, as things are now. Makes the token of its link, and ends the one of the attempt before."""
     account = await accounts.get(connection, notification.account_id)
     if notification.reservation_id is not None:
         return await _about_reservation(connection, notification, account, notification.reservation_id)
     return await _about_account(connection, notification, account)
+
+
+async def finish_sending(connection: AsyncConnection, notification_id: NotificationId) -> None:
+    """The mail server has taken the mail."""
+    await store.mark_sent(connection, notification_id)
+
+
+async def end_attempt(connection: AsyncConnection, notification: Notification, ending: Ending) -> None:
+    """The attempt did not send. Nothing happens if it is not the current one any more."""
+    await store.end_attempt(connection, notification, replace(ending, error=ending.error[:ERROR_LENGTH_MAX]))
+
+
+async def find_dead_letter(connection: AsyncConnection, dead_letter_id: NotificationId) -> DeadLetter:
+    """What died, whatever was decided about it since. Refuses: DeadLetterNotFound."""
+    letter = await reading.find_dead_letter(connection, dead_letter_id)
+    if letter is None:
+        raise DeadLetterNotFound
+    return letter
+
+
+async def replay(connection: AsyncConnection, dead_letter_id: NotificationId, *, actor_id: AccountId | None, origin: Origin) -> DeadLetter:
+    """Send it after all, with all its attempts before it and its history kept. What is replayed already stays as it is.
+
+    Without an actor it was an operator. Refuses: DeadLetterNotFound, DeadLetterDiscarded.
+    """
+    letter = await _lock(connection, dead_letter_id)
+    if letter.state is DeadLetterState.DISCARDED:
+        raise DeadLetterDiscarded
+    if letter.state is DeadLetterState.DEAD:
+        await store.replay(connection, dead_letter_id)
+        await _tell(connection, Action.REPLAY_DEAD_LETTER, letter, actor_id, origin)
+    return replace(letter, state=DeadLetterState.REPLAYED)
+
+
+async def discard(connection: AsyncConnection, dead_letter_id: NotificationId, *, actor_id: AccountId | None, origin: Origin) -> DeadLetter:
+    """Never send it. What is discarded already stays as it is.
+
+    Without an actor it was an operator. Refuses: DeadLetterNotFound, DeadLetterReplayed.
+    """
+    letter = await _lock(connection, dead_letter_id)
+    if letter.state is DeadLetterState.REPLAYED:
+        raise DeadLetterReplayed
+    if letter.state is DeadLetterState.DEAD:
+        await store.discard(connection, dead_letter_id)
+        await _tell(connection, Action.DISCARD_DEAD_LETTER, letter, actor_id, origin)
+    return replace(letter, state=DeadLetterState.DISCARDED)
+
+
+async def _lock(connection: AsyncConnection, dead_letter_id: NotificationId) -> DeadLetter:
+    letter = await reading.lock_dead_letter(connection, dead_letter_id)
+    if letter is None:
+        raise DeadLetterNotFound
+    return letter
+
+
+async def _tell(connection: AsyncConnection, action: Action, letter: DeadLetter, actor_id: AccountId | None, origin: Origin) -> None:
+    entry = AuditEntry(action, Outcome.SUCCESS, actor_id, letter.dead_letter_id, origin.ip, {"kind": letter.kind})
+    await audit.append(connection, entry)
 
 
 async def _about_account(connection: AsyncConnection, notification: Notification, account: Account) -> Letter:
@@ -66,13 +149,3 @@ async def _about_reservation(
     names = await catalog.names_of(connection, [line.sku for line in reservation.lines])
     items = tuple(Item(line.sku, names[line.sku], line.quantity) for line in reservation.lines)
     return Letter(notification, account.email, account.full_name, reservation.external_ref, items)
-
-
-async def finish_sending(connection: AsyncConnection, notification_id: NotificationId) -> None:
-    """The mail server has taken the mail."""
-    await store.mark_sent(connection, notification_id)
-
-
-async def give_up_attempt(connection: AsyncConnection, notification: Notification, *, error: str) -> None:
-    """The attempt failed; the notification is due again after a wait."""
-    await store.mark_failed(connection, notification, error=error[:ERROR_LENGTH_MAX], wait_seconds=RETRY_SECONDS)

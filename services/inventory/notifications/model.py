@@ -1,5 +1,6 @@
 """Facts and rules about notifications."""
 
+import random
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -13,14 +14,30 @@ NotificationId = NewType("NotificationId", UUID)
 
 QUEUED_LEASE_SECONDS = 30  # how long a published notification may lie in the queue before it is published again
 SENDING_LEASE_SECONDS = 30  # longer than a worker's time limit, so that a second one starts only when the first is dead
-RETRY_SECONDS = 15  # between one failed attempt and the next
+# To wait at most after the first failure that counts, the second and so on: a worker that is being replaced is back within a
+# second, a template that somebody is repairing within a minute. After the fifth nobody waits any more.
+RETRY_SECONDS_MAX = (1, 5, 15, 60)
+FAILURES_MAX = len(RETRY_SECONDS_MAX) + 1
+OUTAGE_SECONDS_MAX = 30  # a mail server that is back has everything offered to it within this time
+HISTORY_MAX = 20  # attempts that are remembered, the last: all that count, and what an evening without a mail server was like
 ERROR_LENGTH_MAX = 500
 
+DIED = "the worker that had it in hand never said what became of it"
 
-class State(StrEnum):
+
+class NotificationState(StrEnum):
     QUEUED = "queued"
     SENDING = "sending"
     SENT = "sent"
+    DEAD = "dead"
+
+
+class DeadLetterState(StrEnum):
+    """What was decided about a notification that died."""
+
+    DEAD = "dead"  # nothing yet
+    REPLAYED = "replayed"
+    DISCARDED = "discarded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +49,7 @@ class Notification:
     created_at: datetime
     request_id: str | None  # of the request that caused it
     attempts: int = 0  # the number of this attempt, once it has begun
+    failures: int = 0  # attempts before this one that count; a replay forgives them
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +58,72 @@ class Due:
 
     notification_id: NotificationId
     attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an attempt ended that did not send."""
+
+    error: str
+    failures: int  # that count, this one included if it does
+    wait_seconds: float | None  # until it is due again; None: it is dead
+
+
+def failed(notification: Notification, error: str) -> Ending:
+    """The message itself failed, which counts."""
+    failures = notification.failures + 1
+    return Ending(error, failures, None if failures >= FAILURES_MAX else _jitter(RETRY_SECONDS_MAX[failures - 1]))
+
+
+def died(notification: Notification) -> Ending:
+    """The worker died on it, which counts. The lease that ran out was the wait."""
+    failures = notification.failures + 1
+    return Ending(DIED, failures, None if failures >= FAILURES_MAX else 0)
+
+
+def refused(notification: Notification, error: str) -> Ending:
+    """The mail server will never take it."""
+    return Ending(error, notification.failures, None)
+
+
+def postponed(notification: Notification, error: str) -> Ending:
+    """Something else was out of order, which does not count, however often it is."""
+    return Ending(error, notification.failures, _jitter(min(2**notification.attempts, OUTAGE_SECONDS_MAX)))
+
+
+def _jitter(seconds_max: float) -> float:
+    """Full jitter: what failed together must not come back together."""
+    return random.uniform(0, seconds_max)  # noqa: S311  # no secret
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One that did not send."""
+
+    at: datetime  # when it ended
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What the mail is made from. A link's token is made for each attempt anew and never kept, so there is none in here."""
+
+    account_id: AccountId
+    reservation_id: ReservationId | None
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A notification that died, as it is looked at to decide about it."""
+
+    dead_letter_id: NotificationId
+    kind: str
+    reason: str
+    attempts: tuple[Attempt, ...]  # the last ones, oldest first
+    payload: Payload
+    created_at: datetime  # when it died
+    state: DeadLetterState
 
 
 @dataclass(frozen=True, slots=True)

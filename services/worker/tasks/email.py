@@ -7,10 +7,15 @@ from celery import shared_task
 
 from services.inventory.notifications import commands
 from services.inventory.notifications.letters import compose
-from services.inventory.notifications.model import Due, Letter, NotificationId
+from services.inventory.notifications.model import Due, Ending, Notification, NotificationId, failed, postponed, refused
+from services.runtime.errors import Unavailable
 from services.runtime.logs import log, request_id
 from services.worker import mailer
+from services.worker.app import HARD_LIMIT_SECONDS
 from services.worker.child import Child, child
+
+REPORT_UNTIL_SECONDS = HARD_LIMIT_SECONDS - 1  # after that we would be killed
+REPORT_WAIT_SECONDS = 0.2
 
 
 @shared_task(name="email.send")  # type: ignore[untyped-decorator]  # Celery ships no types
@@ -19,31 +24,69 @@ def send(notification_id: str, attempts: int) -> None:
 
     Killed in between, the mail goes out again when the row's lease ends: at least once, and under one Message-ID.
     """
-    here = child()
-    letter = here.transact(commands.begin_sending, Due(NotificationId(UUID(notification_id)), attempts))
-    if letter is None:
+    here, started = child(), time.monotonic()
+    notification = here.transact(commands.begin_sending, Due(NotificationId(UUID(notification_id)), attempts))
+    if notification is None:
         log.info("email.send", notification_id=notification_id, outcome="not_due")
         return
-    started = time.perf_counter()
-    token = request_id.set(letter.notification.request_id)
+    token = request_id.set(notification.request_id)
     outcome = "error"
     try:
-        outcome = _send(here, letter)
+        ending = _attempt(here, notification)
+        outcome = _outcome(notification, ending)
+        _report(here, notification, ending, deadline=started + REPORT_UNTIL_SECONDS)
+        if outcome == "dead":
+            log.error("notification.dead", notification_id=notification_id)
     finally:
-        milliseconds = round((time.perf_counter() - started) * 1000, 1)
+        milliseconds = round((time.monotonic() - started) * 1000, 1)
         log.info("email.send", notification_id=notification_id, outcome=outcome, duration_ms=milliseconds)
         request_id.reset(token)
 
 
-def _send(here: Child, letter: Letter) -> str:
-    notification = letter.notification
+def _attempt(here: Child, notification: Notification) -> Ending | None:
+    """Send; None, or what follows from having failed: only what is wrong with the message itself counts against it."""
+    settings, link_token = here.resources.settings, None
     try:
-        settings = here.resources.settings
+        letter = here.transact(commands.write_letter, notification)
+        link_token = letter.link_token
         mailer.send(settings, compose(letter, sender=settings.mail_from, base_url=settings.base_url))
+    except mailer.MailRefused as error:
+        return refused(notification, _said(error, link_token))
     except mailer.MailNotSent as error:
-        # Some servers quote the link that they take for spam.
-        reason = str(error).replace(letter.link_token, "…") if letter.link_token else str(error)
-        here.transact(commands.give_up_attempt, notification, error=reason)
-        return "failed"
-    here.transact(commands.finish_sending, notification.notification_id)
-    return "sent"
+        return postponed(notification, _said(error, link_token))
+    except Unavailable as refusal:
+        return postponed(notification, refusal.detail)
+    except Exception as error:
+        log.exception("email.not_composed", notification_id=str(notification.notification_id), kind=notification.kind)
+        return failed(notification, _said(error, link_token, name=f"{type(error).__name__}: "))
+    return None
+
+
+def _said(error: Exception, link_token: str | None, *, name: str = "") -> str:
+    """The sentence of an error, to be kept: without our link, which some servers quote when they take it for spam."""
+    text = f"{name}{error}"
+    return text.replace(link_token, "…") if link_token else text
+
+
+def _outcome(notification: Notification, ending: Ending | None) -> str:
+    if ending is None:
+        return "sent"
+    if ending.wait_seconds is None:
+        return "dead"
+    return "failed" if ending.failures > notification.failures else "postponed"
+
+
+def _report(here: Child, notification: Notification, ending: Ending | None, *, deadline: float) -> None:
+    """Write down what became of the attempt, as soon as the database takes it.
+
+    Silence would count against the message, as if we had died on it, and a mail that was sent would be sent again.
+    """
+    while True:
+        try:
+            if ending is None:
+                return here.transact(commands.finish_sending, notification.notification_id)
+            return here.transact(commands.end_attempt, notification, ending)
+        except Unavailable:
+            if time.monotonic() + REPORT_WAIT_SECONDS > deadline:
+                raise
+        time.sleep(REPORT_WAIT_SECONDS)

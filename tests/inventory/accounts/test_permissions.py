@@ -7,8 +7,14 @@ from services.inventory.accounts.permissions import PERMISSIONS, Caller, Permiss
 from services.runtime.ids import new_id
 
 ANYBODY = {Permission.CATALOG_READ}
-CUSTOMER = ANYBODY | {Permission.ACCOUNT_USE_OWN, Permission.RESERVATIONS_USE_OWN}
-STAFF = set(Permission) - {Permission.RECONCILIATION_READ, Permission.ACCOUNTS_MANAGE, Permission.AUDIT_READ}
+CUSTOMER = ANYBODY | {Permission.ACCOUNT_USE_OWN, Permission.RESERVATIONS_USE_OWN, Permission.NOTIFICATIONS_READ_OWN}
+STAFF = set(Permission) - {
+    Permission.NOTIFICATIONS_READ_ANY,
+    Permission.DEAD_LETTERS_MANAGE,
+    Permission.RECONCILIATION_READ,
+    Permission.ACCOUNTS_MANAGE,
+    Permission.AUDIT_READ,
+}
 
 
 @pytest.mark.parametrize(
