@@ -10,7 +10,7 @@ from services.worker.app import create_celery
 from services.worker.relay import SEND_TASK, react
 from tests.support.api import Client, line
 from tests.support.database import Database
-from tests.support.delivery import are_sent, end_leases
+from tests.support.delivery import Deliver, are_sent, end_leases
 from tests.support.eventually import eventually
 from tests.support.fault_proxy import fault_proxy
 from tests.support.mail import Mails
@@ -68,6 +68,29 @@ async def test_a_message_that_the_broker_repeats_sends_no_second_mail(
     assert await are_sent(database, 1)
     assert len(mails.received) == 1
     worker.kill()  # sooner over than asked to stop
+
+
+async def test_a_broker_that_goes_while_a_mail_is_being_sent_does_not_take_it_along(
+    customer: Client, staff: Client, database: Database, *, broker_url: str, deliver: Deliver, mails: Mails, processes: Processes
+) -> None:
+    await staff.stock("MUG", "AMS", 2)
+    async with fault_proxy(broker_url) as to_broker:
+        worker = processes.worker(where=replace(processes.where, broker_url=to_broker.url))
+        mails.withhold_answers()
+        await _confirm(customer)
+        await deliver()
+        await mails.arrive(1, within_seconds=_WITHIN_SECONDS)
+
+        await to_broker.reset()
+        await _confirm(customer)
+        await deliver()
+        await mails.arrive(2, within_seconds=_WITHIN_SECONDS)  # by the other child: the worker has found its broker again
+        mails.answer_again()
+
+        await eventually(partial(are_sent, database, 2), within_seconds=_WITHIN_SECONDS)
+        worker.kill()  # sooner over than asked to stop
+    assert await database.rows("SELECT DISTINCT attempts, failures FROM notifications") == [(1, 0)]
+    assert len({mail["Message-ID"] for mail in mails.received}) == len(mails.received) == 2
 
 
 async def test_what_the_relay_published_before_it_was_killed_is_sent_without_it(

@@ -7,6 +7,7 @@ from functools import partial
 import psutil  # type: ignore[import-untyped]
 import pytest
 
+from services.inventory.notifications.model import FAILURES_MAX
 from tests.support.api import Client, line
 from tests.support.database import Database
 from tests.support.delivery import Deliver, are_sent, end_leases, states
@@ -88,10 +89,37 @@ async def test_a_mail_whose_worker_is_killed_before_the_server_had_it_comes_once
         worker.kill()  # sooner over than asked to stop
 
 
+async def test_a_mail_that_kills_its_worker_again_and_again_is_dead_after_five_and_the_others_are_sent(
+    customer: Client, staff: Client, database: Database, *, deliver: Deliver, mails: Mails, processes: Processes
+) -> None:
+    await staff.stock("MUG", "AMS", 9)
+    worker = processes.worker()
+    mails.withhold_answers()
+    await _confirm(customer)
+    for n in range(1, FAILURES_MAX + 1):
+        await deliver()
+        await mails.arrive(n, within_seconds=_WITHIN_SECONDS)
+        _kill_children(processes, worker)
+        await end_leases(database)
+    await _confirm(customer)
+    mails.answer_again()
+
+    await deliver()
+
+    await eventually(partial(_are, database, ["dead", "sent"]), within_seconds=_WITHIN_SECONDS)
+    assert len({mail["Message-ID"] for mail in mails.received[:FAILURES_MAX]}) == 1
+    assert len(mails.received) == FAILURES_MAX + 1
+    worker.kill()  # sooner over than asked to stop
+
+
 async def _confirm(customer: Client) -> None:
     placed = await customer.place(line("MUG"))
     assert (await customer.confirm(placed.json()["id"])).is_success
 
 
 async def _is_being_sent(database: Database) -> bool:
-    return await states(database) == ["sending"]
+    return await _are(database, ["sending"])
+
+
+async def _are(database: Database, expected: list[str]) -> bool:
+    return await states(database) == expected
