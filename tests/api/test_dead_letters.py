@@ -6,14 +6,15 @@ import pytest
 import pytest_asyncio
 
 from services.inventory.notifications.model import FAILURES_MAX, failed, refused
+from tests.races.gate import together_at_the_gate
 from tests.support.api import Client, Json
 from tests.support.database import Database
 from tests.support.owed import CONFIRMED, Owed
 from tests.support.problems import assert_problem, nothing_changes
-from tests.support.together import together
 
 PATH = "/v1/dead-letters"
 MEMBERS = {"dead_letter_id", "kind", "reason", "attempts", "payload", "created_at", "state"}
+NOBODY_TELLS = "LOCK TABLE audit_events IN SHARE MODE"  # whoever has decided waits here, the others for it
 TRAIL = "SELECT action, outcome, actor_id, details FROM audit_events WHERE subject_id = $1 ORDER BY created_at"
 
 
@@ -65,7 +66,8 @@ async def test_a_replay_is_due_at_once_with_all_attempts_before_it_and_its_histo
 
 
 async def test_replaying_twice_is_replaying_once_even_at_once(admin: Client, dead: Owed, database: Database) -> None:
-    answers = await together(*(admin.http.post(f"{PATH}/{dead.id}/replay") for _ in range(4)))
+    replays = (admin.http.post(f"{PATH}/{dead.id}/replay") for _ in range(4))
+    answers = await together_at_the_gate(database, *replays, gate=NOBODY_TELLS, at_once=4)
     answers.append(await admin.http.post(f"{PATH}/{dead.id}/replay"))
 
     assert {answer.status_code for answer in answers} == {202}
@@ -118,7 +120,8 @@ async def test_the_first_decision_holds(admin: Client, dead: Owed, database: Dat
 
 
 async def test_of_two_decisions_at_once_one_is_made(admin: Client, dead: Owed, database: Database) -> None:
-    answers = await together(*(admin.http.post(f"{PATH}/{dead.id}/{decision}") for decision in ("replay", "discard")))
+    decisions = (admin.http.post(f"{PATH}/{dead.id}/{decision}") for decision in ("replay", "discard"))
+    answers = await together_at_the_gate(database, *decisions, gate=NOBODY_TELLS, at_once=2)
 
     assert sorted(answer.status_code for answer in answers) in ([202, 409], [204, 409])
     assert len(await database.rows(TRAIL, dead.id)) == 1
