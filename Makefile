@@ -1,7 +1,7 @@
 # Every command of Holdfast by name. What a command does is written in Python, in deploy/local/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up start stop dev status logs mail token psql demo seed down-hard secrets check lint types contracts test proof coverage schema format lock
+.PHONY: help setup up start stop dev status logs mail mails token psql demo seed down-hard secrets check lint types contracts test proof coverage schema format lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -47,6 +47,9 @@ logs: setup ## follow the logs; NAME=api for one process
 
 mail: setup ## list the mails that the stack caught; N=1 shows the newest
 	@$(STACK) mail $(if $(N),--number "$(N)")
+
+mails: setup ## write every mail that there is to .run/mail-preview/, to look at
+	@$(STACK) mails
 
 token: setup ## print an access token; AS=customer, staff or admin
 	@$(STACK) token "$(AS)"

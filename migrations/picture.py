@@ -20,8 +20,8 @@ _ARRANGEMENT = (
     ("products", "warehouses"),
     ("stock_items", "stock_levels", "low_stock"),
     ("stock_movements", "reservation_lines", "outbox"),
-    ("reservations", "idempotency_keys"),
-    ("accounts", "notifications", "signing_keys"),
+    ("reservations", "idempotency_keys", "turns"),
+    ("accounts", "notifications", "crossings", "signing_keys"),
     ("sessions", "refresh_tokens", "mail_tokens", "revocations", "audit_events"),
 )
 _COLOURS = {
@@ -37,8 +37,8 @@ _FEATURES = {
     "catalog": ("products", "warehouses"),
     "stock": ("stock_items", "stock_levels", "low_stock", "stock_movements"),
     "reservations": ("reservations", "reservation_lines"),
-    "notifications": ("notifications",),
-    "runtime": ("idempotency_keys", "outbox"),
+    "notifications": ("notifications", "crossings"),
+    "runtime": ("idempotency_keys", "outbox", "turns"),
 }
 _WIDTH, _GAP, _ROW, _HEAD, _MARGIN = 236, 76, 19, 30, 24
 _STYLE = """

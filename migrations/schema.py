@@ -6,7 +6,8 @@ import services.inventory.notifications.tables
 import services.inventory.reservations.tables
 import services.inventory.stock.tables
 import services.runtime.idempotency
-import services.runtime.outbox  # noqa: F401
+import services.runtime.outbox
+import services.runtime.turns  # noqa: F401
 from services.runtime.database import metadata
 
 EVERYTHING = metadata

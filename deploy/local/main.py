@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from deploy.local import bulk, commands, demo, inspection, psql
+from deploy.local import bulk, commands, demo, inspection, mail_preview, psql
 from deploy.local.console import bad
 from deploy.local.trouble import Misuse, Trouble
 
@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     command("status", lambda _: inspection.status())
     command("logs", lambda options: inspection.follow_logs(options.name)).add_argument("--name")
     command("mail", lambda options: inspection.mail(options.number)).add_argument("--number", type=int)
+    command("mails", lambda _: mail_preview.run())
     command("token", lambda options: inspection.token(options.role)).add_argument("role")
     command("psql", lambda _: psql.run())
     command("demo", lambda _: demo.run())

@@ -7,7 +7,7 @@ all of them takes the place of the one of open ones. Each is built while others 
 from alembic import op
 
 revision = "20261126_4"
-down_revision = "20261126_1"
+down_revision = "20261126_2"
 
 _INDEXES = {
     "accounts_that_nobody_verified": "accounts (created_at) WHERE verified_at IS NULL AND NOT is_disabled",

@@ -1,4 +1,7 @@
-"""The relay: moves what happened to those who must act on it, ends holds whose time is over, and keeps house.
+"""The relay: moves what happened to those who must act on it, minds the clock, and keeps house.
+
+By the clock it ends holds whose time is over, reminds their owners before, and tells the staff what the stock lacks. Nothing is
+correct only because it does so in time.
 
 Any number may run at once: rows that one has locked, the others skip. Killed anywhere, it loses nothing: what it had not
 committed is still in the outbox, and what it had published but nobody sent comes due again.
@@ -17,8 +20,11 @@ from services.inventory.accounts import revoking as account_revocations
 from services.inventory.accounts import session_store as account_sessions
 from services.inventory.accounts import store as accounts
 from services.inventory.notifications import commands as notifications
+from services.inventory.notifications import crossings
 from services.inventory.notifications import store as notification_store
+from services.inventory.notifications.announcing import announce_crossings
 from services.inventory.notifications.model import Due, NotificationId
+from services.inventory.reservations import reminding
 from services.inventory.reservations import store as reservations
 from services.runtime import idempotency, outbox
 from services.runtime.cache import Cache
@@ -33,6 +39,7 @@ from services.worker.subscriptions import COPIES, SUBSCRIPTIONS
 
 BATCH = 100  # events or notifications in one transaction
 EXPIRE_BATCH = 200
+REMIND_BATCH = 200
 BUSY_SECONDS = 0.05
 IDLE_SECONDS = 1.0
 CACHE_TIMEOUT_SECONDS = 1.0  # nobody waits for the relay; a copy that it deletes late is better than one that it deletes again
@@ -96,6 +103,17 @@ async def expire_once(database: Database) -> int:
     return await database.autocommit(reservations.expire_due, limit=EXPIRE_BATCH)
 
 
+async def remind_once(database: Database) -> int:
+    """Tell of a batch of holds that are about to end; how many."""
+    return await database.autocommit(reminding.remind_due, limit=REMIND_BATCH)
+
+
+async def announce_once(database: Database) -> int:
+    """Owe the staff a mail about what has crossed in the stock, unless they had one within the minute; how many crossings it tells."""
+    # A look of its own: a quiet second needs no transaction, and takes no turn for which the next crossing would have to wait.
+    return await database.transact(announce_crossings) if await database.autocommit(crossings.are_any) else 0
+
+
 async def tidy_once(database: Database) -> int:
     """Delete a batch of each kind of row that nobody can ask for any more; how many rows."""
     return sum([await database.transact(forget) for forget in _FORGET])
@@ -147,6 +165,8 @@ async def serve() -> None:
             loops.create_task(run(lambda: deliver_once(database, celery), stop))
             loops.create_task(run(lambda: forget_once(database, cache), stop))
             loops.create_task(run(lambda: expire_once(database), stop))
+            loops.create_task(run(lambda: remind_once(database), stop))
+            loops.create_task(run(lambda: announce_once(database), stop))
             loops.create_task(run(lambda: tidy_once(database), stop, idle_seconds=TIDY_SECONDS))
     log.info("relay.stopped")
 

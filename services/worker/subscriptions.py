@@ -14,6 +14,7 @@ from services.inventory.accounts.events import (
 )
 from services.inventory.catalog.copies import product_key, warehouse_key
 from services.inventory.catalog.events import ProductChanged, WarehouseChanged
+from services.inventory.notifications.announcing import note_crossing
 from services.inventory.notifications.commands import notify_owner
 from services.inventory.reservations.events import (
     HELD,
@@ -21,6 +22,7 @@ from services.inventory.reservations.events import (
     ReservationConfirmed,
     ReservationDisplaced,
     ReservationExpired,
+    ReservationExpiring,
     ReservationFulfilled,
 )
 from services.inventory.stock.events import LOW, OUT
@@ -40,6 +42,7 @@ SUBSCRIPTIONS: Mapping[str, Sequence[Reaction]] = {
     ReservationCancelled.name: (notify_owner,),
     ReservationDisplaced.name: (notify_owner,),
     ReservationFulfilled.name: (notify_owner,),
+    ReservationExpiring.name: (notify_owner,),
     ReservationExpired.name: (notify_owner,),
     AccountRegistered.name: (notify_owner,),
     AccountRegisteredAgain.name: (notify_owner,),
@@ -47,6 +50,6 @@ SUBSCRIPTIONS: Mapping[str, Sequence[Reaction]] = {
     PasswordForgotten.name: (notify_owner,),
     PasswordChanged.name: (notify_owner,),
     SessionReused.name: (notify_owner,),
-    LOW: (),
-    OUT: (),
+    LOW: (note_crossing,),
+    OUT: (note_crossing,),
 }

@@ -30,20 +30,22 @@ def ends_of_transactions(source: Source) -> Iterator[str]:
             yield source.at(call)
 
 
-_STORES = {"store.py", "session_store.py", "revoking.py", "audit.py", "reading.py", "listing.py", "tables.py"}
+_STORES = {
+    "store.py",
+    "session_store.py",
+    "revoking.py",
+    "audit.py",
+    "reminding.py",
+    "crossings.py",
+    "reading.py",
+    "listing.py",
+    "tables.py",
+}
 
 
 def sql_outside_stores(source: Source) -> Iterator[str]:
     path = PurePosixPath(source.path)
-    if path.name in {
-        "store.py",
-        "session_store.py",
-        "revoking.py",
-        "audit.py",
-        "reading.py",
-        "listing.py",
-        "tables.py",
-    } or path.is_relative_to("services/runtime"):
+    if path.name in _STORES or path.is_relative_to("services/runtime"):
         return
     for call in source.calls():
         match call.func:

@@ -142,7 +142,8 @@ async def test_the_id_of_an_order_is_as_old_as_the_order_so_that_lists_are_in_it
 
 
 async def test_of_every_kind_of_mail_a_few_are_owed_and_no_more(demo: Database) -> None:
-    owed = dict(await demo.rows("SELECT name, count(*) FROM outbox WHERE done_at IS NULL GROUP BY name"))
+    told_of = [name for name, reactions in SUBSCRIPTIONS.items() if reactions]
+    owed = dict(await demo.rows("SELECT name, count(*) FROM outbox WHERE done_at IS NULL AND name = ANY ($1) GROUP BY name", told_of))
 
-    assert owed.keys() == {name for name, reactions in SUBSCRIPTIONS.items() if reactions and name.startswith("reservation.")}
+    assert owed.keys() == {name for name in told_of if name.startswith("reservation.") and name != "reservation.expiring"}
     assert sum(owed.values()) < 10

@@ -25,7 +25,7 @@ _QUEUE = "celery"  # the list that Celery's messages wait in
 async def test_a_mail_whose_message_the_broker_forgot_is_sent_after_its_lease(
     customer: Client, staff: Client, database: Database, *, broker_url: str, mails: Mails, processes: Processes
 ) -> None:
-    await staff.stock("MUG", "AMS", 2)
+    await staff.stock("MUG", "AMS", 10)
     async with fault_proxy(broker_url) as to_broker, Redis.from_url(broker_url) as broker:
         # Not there at all when the first is confirmed, there but forgetful when the second is.
         to_broker.refuse()
@@ -49,7 +49,7 @@ async def test_a_mail_whose_message_the_broker_forgot_is_sent_after_its_lease(
 async def test_a_message_that_the_broker_repeats_sends_no_second_mail(
     customer: Client, staff: Client, database: Database, *, broker_url: str, ours: OurDatabase, mails: Mails, processes: Processes
 ) -> None:
-    await staff.stock("MUG", "AMS", 1)
+    await staff.stock("MUG", "AMS", 10)
     await _confirm(customer)
     await ours.transact(react)
     [(notification_id,)] = await database.rows("SELECT notification_id FROM notifications")
@@ -96,7 +96,7 @@ async def test_a_broker_that_goes_while_a_mail_is_being_sent_does_not_take_it_al
 async def test_what_the_relay_published_before_it_was_killed_is_sent_without_it(
     customer: Client, staff: Client, *, broker_url: str, mails: Mails, processes: Processes
 ) -> None:
-    await staff.stock("MUG", "AMS", 1)
+    await staff.stock("MUG", "AMS", 10)
     relay = processes.relay()
     await _confirm(customer)
     async with Redis.from_url(broker_url) as broker:

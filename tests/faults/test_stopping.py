@@ -13,7 +13,7 @@ _STOP_SECONDS = 5
 async def test_a_worker_that_is_told_to_stop_finishes_the_mail_in_its_hand(
     customer: Client, staff: Client, database: Database, mails: Mails, processes: Processes
 ) -> None:
-    await staff.stock("MUG", "AMS", 2)
+    await staff.stock("MUG", "AMS", 10)
     relay, worker = processes.relay(), processes.worker()
     mails.withhold_answers()
     await customer.confirm((await customer.place(line("MUG"))).json()["id"])

@@ -25,19 +25,23 @@ class Post:
     def __init__(self, database: Database, deliver: Deliver, mails: Mails, worker: ThreadPoolExecutor) -> None:
         self._database = database
         self._deliver = deliver
-        self._mails = mails
+        self.mails = mails
         self._worker = worker
+
+    async def relays(self) -> None:
+        """Let the relay do what there is to do, and no worker."""
+        await self._deliver()
 
     async def goes_out(self) -> list[EmailMessage]:
         """Let relay and worker do what there is to do; the mails that came of it."""
-        before = len(self._mails.received)
-        await self._deliver()
+        before = len(self.mails.received)
+        await self.relays()
         published = await self._database.rows(
             "SELECT notification_id, attempts FROM notifications WHERE state = 'queued' ORDER BY event_id"
         )
         for notification_id, attempts in published:
             await asyncio.get_running_loop().run_in_executor(self._worker, send, str(notification_id), attempts)
-        return self._mails.received[before:]
+        return self.mails.received[before:]
 
 
 @pytest_asyncio.fixture

@@ -16,7 +16,7 @@ _BYTES_MAX = 4_096
 WATCHED = (
     *("accounts", "sessions", "refresh_tokens", "mail_tokens", "revocations", "signing_keys"),
     *("products", "warehouses", "stock_items", "stock_levels", "low_stock", "stock_movements"),
-    *("reservations", "reservation_lines", "idempotency_keys", "outbox", "notifications"),
+    *("reservations", "reservation_lines", "idempotency_keys", "outbox", "notifications", "crossings", "turns"),
     "audit_events WHERE outcome = 'success'",  # that it was denied, or failed, may be written down
 )
 

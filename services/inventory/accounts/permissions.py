@@ -53,6 +53,11 @@ PERMISSIONS: dict[Role | None, frozenset[Permission]] = {
 }
 
 
+def roles_with(permission: Permission) -> list[Role]:
+    """The roles of accounts that have it."""
+    return [role for role in Role if permission in PERMISSIONS[role]]
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who is asking, as the token says."""

@@ -1,6 +1,6 @@
 """Every statement about accounts and the tokens of mailed links."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import timedelta
 
@@ -40,6 +40,14 @@ _LOCK_ADMINS = (
     .where(accounts.c.role == literal(Role.ADMIN.value, literal_execute=True), ~accounts.c.is_disabled, accounts.c.verified_at.is_not(None))
     .order_by(accounts.c.account_id)
     .with_for_update(key_share=True)
+)
+_OF_ROLES = (
+    select(*COLUMNS)
+    # Literals, not parameters: a plan for any role would read every customer.
+    .where(accounts.c.role.in_(bindparam("roles", expanding=True, literal_execute=True)))
+    .where(~accounts.c.is_disabled, accounts.c.verified_at.is_not(None))
+    .order_by(accounts.c.account_id)
+    .limit(bindparam("limit"))
 )
 _FIND_PASSWORD_HASH = select(accounts.c.password_hash).where(_of_account)
 _SET = update(accounts).where(_of_account)
@@ -116,6 +124,12 @@ async def lock(connection: AsyncConnection, account_id: AccountId) -> tuple[Acco
 async def lock_admins(connection: AsyncConnection) -> set[AccountId]:
     """Every admin who may sign in, none of whom can be demoted by another until this transaction ends. Locked in one order."""
     return set((await connection.execute(_LOCK_ADMINS)).scalars())
+
+
+async def of_roles(connection: AsyncConnection, roles: Sequence[Role], *, limit: int) -> Sequence[Account]:
+    """The first accounts of these roles that may sign in. Index, for roles of the staff: accounts_of_staff."""
+    rows = (await connection.execute(_OF_ROLES, {"roles": [role.value for role in roles], "limit": limit})).mappings()
+    return [account_of(row) for row in rows]
 
 
 async def change(connection: AsyncConnection, account_id: AccountId, changes: Mapping[str, object]) -> None:

@@ -46,6 +46,8 @@ Index("accounts_that_administer", accounts.c.account_id, postgresql_where=text("
 
 # Serves forgetting those that nobody opened in time.
 Index("accounts_that_nobody_verified", accounts.c.created_at, postgresql_where=text("verified_at IS NULL AND NOT is_disabled"))
+# Serves the look for those who are told what the stock lacks: some among many customers.
+Index("accounts_of_staff", accounts.c.account_id, postgresql_where=text("role IN ('staff', 'admin')"))
 
 # A session is a family of refresh tokens: one device that signed in once.
 sessions = Table(

@@ -13,6 +13,7 @@ from services.inventory.accounts.events import AccountRegistered, PasswordForgot
 from services.inventory.accounts.model import Account, AccountId, Action, AuditEntry, Origin, Outcome, Purpose
 from services.inventory.catalog import store as catalog
 from services.inventory.notifications import reading, store
+from services.inventory.notifications.announcing import STAFF
 from services.inventory.notifications.errors import DeadLetterDiscarded, DeadLetterNotFound, DeadLetterReplayed
 from services.inventory.notifications.model import (
     ERROR_LENGTH_MAX,
@@ -27,6 +28,7 @@ from services.inventory.notifications.model import (
     died,
 )
 from services.inventory.reservations import reading as reservations
+from services.inventory.reservations.events import ReservationExpiring
 from services.inventory.reservations.model import ReservationId
 from services.runtime.ids import new_id
 from services.runtime.outbox import Recorded
@@ -64,8 +66,24 @@ async def count_deaths(connection: AsyncConnection, *, limit: int) -> Sequence[N
 
 
 async def begin_sending(connection: AsyncConnection, due: Due) -> Notification | None:
-    """Start an attempt, which counts if we die on it; None if there is nothing to do."""
-    return await store.begin_sending(connection, due)
+    """Start an attempt, which counts if we die on it; None if there is nothing to do.
+
+    A notification whose mail would not be true any more, or not for this reader, is withdrawn: it was never sent and never will be.
+    """
+    notification = await store.begin_sending(connection, due)
+    if notification is not None and not await _is_still_true(connection, notification):
+        await store.withdraw(connection, notification.notification_id)
+        return None
+    return notification
+
+
+async def _is_still_true(connection: AsyncConnection, notification: Notification) -> bool:
+    if notification.kind == ReservationExpiring.name and notification.reservation_id is not None:
+        return (await reservations.get(connection, notification.reservation_id)).is_about_to_end
+    if notification.facts is not None:
+        account = await accounts.get(connection, notification.account_id)
+        return account.role in STAFF and account.may_sign_in  # whoever has left the staff has no business with its mails
+    return True
 
 
 async def write_letter(connection: AsyncConnection, notification: Notification) -> Letter:
@@ -73,6 +91,8 @@ async def write_letter(connection: AsyncConnection, notification: Notification) 
     account = await accounts.get(connection, notification.account_id)
     if notification.reservation_id is not None:
         return await _about_reservation(connection, notification, account, notification.reservation_id)
+    if notification.facts is not None:
+        return Letter(notification, account.email, account.full_name, news=notification.facts)
     return await _about_account(connection, notification, account)
 
 
@@ -146,6 +166,7 @@ async def _about_reservation(
     connection: AsyncConnection, notification: Notification, account: Account, reservation_id: ReservationId
 ) -> Letter:
     reservation = await reservations.get(connection, reservation_id)
+    ends_at = reservation.expires_at if notification.kind == ReservationExpiring.name else None
     names = await catalog.names_of(connection, [line.sku for line in reservation.lines])
     items = tuple(Item(line.sku, names[line.sku], line.quantity) for line in reservation.lines)
-    return Letter(notification, account.email, account.full_name, reservation.external_ref, items)
+    return Letter(notification, account.email, account.full_name, reservation.external_ref, items, ends_at)

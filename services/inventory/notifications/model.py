@@ -22,6 +22,11 @@ OUTAGE_SECONDS_MAX = 30  # a mail server that is back has everything offered to 
 HISTORY_MAX = 20  # attempts that are remembered, the last: all that count, and what an evening without a mail server was like
 ERROR_LENGTH_MAX = 500
 
+STOCK_MAIL_SECONDS = 60  # between one mail about the stock and the next
+CROSSINGS_MAX = 5_000  # in one mail; more wait for the next, so that a transaction stays short
+CROSSINGS_LISTED_MAX = 100  # nobody reads further; the list in the API has all
+RECIPIENTS_MAX = 200  # of one mail about the stock; a larger staff reads a mailing list
+
 DIED = "the worker that had it in hand never said what became of it"
 
 
@@ -41,6 +46,32 @@ class DeadLetterState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Crossing:
+    """That an item became low or ran out."""
+
+    kind: str  # the event's name
+    sku: str
+    name: str
+    warehouse: str
+    available: int  # then
+    low_stock_at: int
+    crossed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StockNews:
+    """What the staff are told in one mail: how often it happened, and the crossings that there is room for."""
+
+    out: int
+    low: int
+    crossings: tuple[Crossing, ...]
+
+    @property
+    def unlisted(self) -> int:
+        return self.out + self.low - len(self.crossings)
+
+
+@dataclass(frozen=True, slots=True)
 class Notification:
     notification_id: NotificationId
     kind: str  # the event's name
@@ -50,6 +81,7 @@ class Notification:
     request_id: str | None  # of the request that caused it
     attempts: int = 0  # the number of this attempt, once it has begun
     failures: int = 0  # attempts before this one that count; a replay forgives them
+    facts: StockNews | None = None  # what its mail tells that no other row keeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,4 +176,6 @@ class Letter:
     full_name: str | None  # None: of whoever wrote the address into a form, who may not be its reader
     external_ref: str | None = None
     items: tuple[Item, ...] = ()
+    ends_at: datetime | None = None  # of a hold that is about to end
+    news: StockNews | None = None
     link_token: str | None = field(default=None, repr=False)  # made for this mail; nothing else ever holds it

@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.accounts.tables import accounts, mail_tokens, sessions
+from services.inventory.notifications.facts import news_of
 from services.inventory.notifications.model import (
     HISTORY_MAX,
     QUEUED_LEASE_SECONDS,
@@ -54,6 +55,7 @@ _columns = (
     notifications.c.request_id,
     notifications.c.attempts,
     notifications.c.failures,
+    notifications.c.facts,
 )
 
 
@@ -98,6 +100,7 @@ _BEGIN = (
     )
     .returning(*_columns)
 )
+_WITHDRAW = delete(notifications).where(_is_this)
 _SENT = (
     update(notifications)
     .where(_is_this, _is_waited_for)
@@ -173,6 +176,11 @@ async def begin_sending(connection: AsyncConnection, due: Due) -> Notification |
     return _notification(row) if row else None
 
 
+async def withdraw(connection: AsyncConnection, notification_id: NotificationId) -> None:
+    """Forget a notification that will never be a mail."""
+    await connection.execute(_WITHDRAW, {"id": notification_id})
+
+
 async def mark_sent(connection: AsyncConnection, notification_id: NotificationId) -> None:
     """Whatever attempt it was. A dead one stays so."""
     await connection.execute(_SENT, {"id": notification_id})
@@ -220,4 +228,4 @@ async def forget_unverified_accounts(connection: AsyncConnection) -> int:
 
 
 def _notification(row: RowMapping) -> Notification:
-    return Notification(**row)
+    return Notification(**{**row, "facts": news_of(row["facts"]) if row["facts"] else None})

@@ -49,7 +49,8 @@ notifications = Table(
     Column("dead_letter_state", Text),
     Column("died_at", DateTime(timezone=True)),
     Column("death_reason", Text),
-    UniqueConstraint("event_id", name="an_event_is_told_once"),
+    Column("facts", JSONB(none_as_null=True)),  # what the mail tells that no other row keeps
+    UniqueConstraint("event_id", "account_id", name="an_event_is_told_once"),  # to each who hears of it
     CheckConstraint(f"state IN ({_one_of(NotificationState)})", name="a_notification_state_is_known"),
     CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="a_sent_notification_has_a_time"),
     CheckConstraint(
@@ -90,4 +91,15 @@ Index(
     notifications.c.died_at,
     notifications.c.notification_id,
     postgresql_where=text("dead_letter_state IS NOT NULL"),
+)
+
+# Crossings of the stock that the staff have not been told of yet. Those that they have are in the facts of notifications.
+crossings = Table(
+    "crossings",
+    metadata,
+    Column("event_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("item_id", Uuid, ForeignKey("stock_items.item_id", name="a_crossing_is_of_an_item"), nullable=False),
+    Column("available", Integer, nullable=False),
+    Column("crossed_at", DateTime(timezone=True), nullable=False),
 )

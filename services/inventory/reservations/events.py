@@ -58,6 +58,19 @@ class ReservationDisplaced:
 
 
 @dataclass(frozen=True, slots=True)
+class ReservationExpiring:
+    """Nothing has happened yet; its owner can still confirm or extend it. Written by reminding.py."""
+
+    name: ClassVar[str] = "reservation.expiring"
+    reservation_id: ReservationId
+    account_id: AccountId
+
+    @property
+    def entity_id(self) -> UUID:
+        return self.reservation_id
+
+
+@dataclass(frozen=True, slots=True)
 class ReservationExpired:
     name: ClassVar[str] = "reservation.expired"
     reservation_id: ReservationId

@@ -17,6 +17,11 @@ CANDIDATES_MAX = 64  # stock items that one order may lock; reserve.sql refuses 
 HOLD_SECONDS_MAX = 7_200  # a longer hold is a way to keep goods from everybody else
 HOLD_SECONDS_DEFAULT = 600
 LIFE_SECONDS_MAX = 7_200  # extending never carries a hold further from its creation
+# Its owner is reminded of a hold this long before its end, if there was time to forget it. With hardly any time left, a mail would
+# arrive when all is over.
+REMINDED_SECONDS_BEFORE = 120
+REMINDED_SECONDS_MIN = 30
+HOLD_SECONDS_REMINDED_MIN = 300
 EXTERNAL_REF_LENGTH_MAX = 200
 REASON_LENGTH_MAX = 200
 METADATA_BYTES_MAX = 4_096
@@ -131,6 +136,12 @@ class Reservation:
 
     def may(self, transition: Transition) -> bool:
         return self.state in LEGAL_FROM[transition]
+
+    @property
+    def is_about_to_end(self) -> bool:
+        """Whether to say so is still true and of use."""
+        left = (self.expires_at - self.read_at).total_seconds()
+        return self.state is State.HELD and REMINDED_SECONDS_MIN <= left <= REMINDED_SECONDS_BEFORE
 
 
 class ProblemKind(StrEnum):

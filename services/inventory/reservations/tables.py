@@ -3,7 +3,7 @@
 from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKey, Index, Integer, Table, Text, Uuid, column, func, table, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from services.inventory.reservations.model import EXTERNAL_REF_LENGTH_MAX, State
+from services.inventory.reservations.model import EXTERNAL_REF_LENGTH_MAX, HOLD_SECONDS_REMINDED_MIN, State
 from services.inventory.stock.model import QUANTITY_MAX
 from services.runtime.database import metadata
 
@@ -24,12 +24,21 @@ reservations = Table(
     Column("close_reason", Text),
     Column("version", Integer, nullable=False, server_default=text("1")),
     Column("metadata", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("reminded_at", DateTime(timezone=True)),  # when its owner was last told that it is about to end
     CheckConstraint(f"state IN ({_STATES})", name="a_state_is_known"),
     CheckConstraint(f"(state IN ({_ENDED})) = (closed_at IS NOT NULL)", name="an_ended_reservation_has_an_end"),
     CheckConstraint(f"length(external_ref) BETWEEN 1 AND {EXTERNAL_REF_LENGTH_MAX}", name="an_external_ref_is_short"),
 )
 # Serves expire_due, reserve's look for due holds, and stock_now.
 Index("reservations_due", reservations.c.expires_at, postgresql_where=text("state = 'held'"))
+# Serves remind_due: holds of five minutes or more that their owner was not reminded of. A reminder, or an end, takes a hold out.
+Index(
+    "reservations_to_remind",
+    reservations.c.expires_at,
+    postgresql_where=text(
+        f"state = 'held' AND expires_at - coalesce(reminded_at, created_at) >= interval '{HOLD_SECONDS_REMINDED_MIN} seconds'"
+    ),
+)
 # Serves exceeds_quota.
 Index("reservations_held_by_account", reservations.c.account_id, postgresql_where=text("state = 'held'"))
 Index(

@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 
 from services.inventory.accounts.model import is_email
 from services.inventory.notifications.letters import compose
-from tests.inventory.notifications.test_letters import LETTER, SENDER
+from tests.support.letters import LETTER, SENDER
 
 LONGEST = f"{'x' * 64}@{'.'.join(['y' * 63] * 2)}.{'z' * 61}"
 
