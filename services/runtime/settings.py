@@ -19,6 +19,7 @@ _MADE = {"token_secret", "password_pepper"}
 _MAKE_ONE = f"make one of at least {SECRET_LENGTH_MIN} random characters with `make secrets`"
 # As a browser sends it, without path or capitals; "*" and "null" would be anybody.
 _ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]+)?")
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _LINKABLE = re.compile(r"[!-~]+")
 
 
@@ -48,6 +49,13 @@ def _has_legal_port(parts: SplitResult) -> bool:
         return parts.port is None or parts.port > 0
     except ValueError:
         return False
+
+
+def _encrypted_if_signed_in(url: SecretStr) -> SecretStr:
+    parts = urlsplit(url.get_secret_value())
+    if parts.scheme == "smtp" and parts.password and parts.hostname not in _LOOPBACK:
+        raise ValueError("would show its password to the network: use smtp+starttls:// or smtps://")
+    return url
 
 
 def _base_url(url: str) -> str:
@@ -92,7 +100,7 @@ class Settings(BaseSettings):
     broker_url: Annotated[SecretStr, _url_of("redis", "rediss", "amqp", "amqps")]
     cache_url: Annotated[SecretStr, _url_of("redis", "rediss")]
     redis_timeout_ms: Annotated[int, Field(ge=1, le=10_000)] = 50
-    smtp_url: Annotated[SecretStr, _url_of("smtp")]
+    smtp_url: Annotated[SecretStr, _url_of("smtp", "smtp+starttls", "smtps"), AfterValidator(_encrypted_if_signed_in)]
     mail_from: str = "Holdfast <no-reply@holdfast.example>"
 
     token_secret: Secret

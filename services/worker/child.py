@@ -1,4 +1,4 @@
-"""What one Celery child holds: an event loop and the resources that live on it, opened after the fork."""
+"""What one Celery child holds: an event loop with the resources that live on it, and a mailer; all opened after the fork."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.runtime.resources import Resources, open_resources
 from services.runtime.settings import Settings
+from services.worker.mailer import Mailer
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -21,12 +22,14 @@ class Child:
         self._loop = asyncio.Runner()
         self._stack = AsyncExitStack()
         self.resources: Resources = self._loop.run(self._stack.enter_async_context(open_resources(settings, application="holdfast-worker")))
+        self.mailer = Mailer(settings)
 
     def transact(self, command: Callable[Concatenate[AsyncConnection, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """`Database.transact`, for a caller that is not async."""
         return self._loop.run(self.resources.database.transact(command, *args, **kwargs))
 
     def close(self) -> None:
+        self.mailer.close()
         self._loop.run(self._stack.aclose())
         self._loop.close()
 

@@ -70,7 +70,8 @@ def test_a_weak_secret_does_not_start_and_is_not_shown(variables: pytest.MonkeyP
         ("DATABASE_URL", "postgresql:///hunter2"),
         ("DIRECT_DATABASE_URL", "hunter2"),
         ("BROKER_URL", "http://:hunter2@localhost"),
-        ("SMTP_URL", "smtps://me:hunter2@localhost"),
+        ("SMTP_URL", "smtp+tls://me:hunter2@localhost"),
+        ("SMTP_URL", "smtp://me:hunter2@mail.example"),  # in the clear
         ("SMTP_URL", "smtp://me:hunter2@localhost:99999"),
         ("DATABASE_URL", "postgresql://me:hunter2@localhost:port/holdfast"),
         ("PUBLIC_URL", "shop.hunter2"),

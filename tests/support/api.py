@@ -154,6 +154,13 @@ class Api:
         return await self.client(await self._people.join(Role.ADMIN))
 
 
+async def confirm_one(customer: Client) -> str:
+    """Order a mug and confirm it, which owes the customer a mail; the id of the reservation."""
+    reservation_id: str = (await customer.place(line("MUG"))).json()["id"]
+    assert (await customer.confirm(reservation_id)).is_success
+    return reservation_id
+
+
 @asynccontextmanager
 async def open_api(database: Database, people: People, *, cache_url: str = NO_REDIS, **chosen: str) -> AsyncIterator[Api]:
     """The app that is shipped, in the test's own process, with these settings."""

@@ -49,7 +49,7 @@ def _attempt(here: Child, notification: Notification) -> Ending | None:
     try:
         letter = here.transact(commands.write_letter, notification)
         link_token = letter.link_token
-        mailer.send(settings, compose(letter, sender=settings.mail_from, base_url=settings.base_url))
+        here.mailer.send(compose(letter, sender=settings.mail_from, base_url=settings.base_url))
     except mailer.MailRefused as error:
         return refused(notification, _said(error, link_token))
     except mailer.MailNotSent as error:
