@@ -43,7 +43,7 @@ def _module(name: str, *options: object) -> list[str]:
 def _service(name: str, *, is_dev: bool) -> list[str]:
     commands = {
         "api": [sys.executable, "-m", "services.api"],
-        "worker": [sys.executable, "-m", "celery", "-A", "services.worker.main", "worker", "--concurrency=2"],
+        "worker": [sys.executable, "-m", "services.worker.main", "--concurrency=2"],
         "relay": [sys.executable, "-m", "services.worker.relay"],
     }
     return _reloading(commands[name]) if is_dev else commands[name]

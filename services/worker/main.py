@@ -1,4 +1,6 @@
-"""The worker: celery -A services.worker.main worker."""
+"""The worker: python -m services.worker.main. Takes the options of `celery worker`."""
+
+import sys
 
 from celery.signals import setup_logging, worker_process_init, worker_process_shutdown
 
@@ -25,3 +27,8 @@ def _close(**_: object) -> None:
 setup_logging.connect(_leave_logs_alone)
 worker_process_init.connect(_open)
 worker_process_shutdown.connect(_close)
+
+
+if __name__ == "__main__":
+    # Workers have nothing to tell each other, and greeting the others takes each a second when it starts.
+    app.worker_main(["worker", "--without-gossip", "--without-mingle", "--without-heartbeat", *sys.argv[1:]])

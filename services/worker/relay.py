@@ -34,7 +34,7 @@ from services.runtime.logs import log
 from services.runtime.redis import open_redis
 from services.runtime.resources import open_resources
 from services.runtime.startup import start_process
-from services.worker.app import PUBLISH_TIMEOUT_SECONDS, create_celery
+from services.worker.app import PUBLISH_TIMEOUT_SECONDS, create_celery, publishing
 from services.worker.subscriptions import COPIES, SUBSCRIPTIONS
 
 BATCH = 100  # events or notifications in one transaction
@@ -82,7 +82,8 @@ async def deliver_once(database: Database, celery: Celery) -> int:
     for notification_id in dead:
         log.error("notification.dead", notification_id=str(notification_id))
     # Outside any transaction, and in a thread, because Celery blocks.
-    await asyncio.to_thread(_publish, celery, due)
+    if due:
+        await asyncio.to_thread(_publish, celery, due)
     return reacted + len(due)
 
 
@@ -141,9 +142,10 @@ async def run(work: Callable[[], Awaitable[int]], stop: asyncio.Event, *, idle_s
 def _publish(celery: Celery, due: Sequence[Due]) -> None:
     published = 0
     try:
-        for one in due:
-            celery.send_task(SEND_TASK, args=[str(one.notification_id), one.attempts])
-            published += 1
+        with publishing(celery) as publish:
+            for one in due:
+                publish(SEND_TASK, str(one.notification_id), one.attempts)
+                published += 1
     except OperationalError as error:
         # The leases end by themselves, and then these are due again.
         log.warning("relay.broker_unreachable", error=str(error), unpublished=len(due) - published)

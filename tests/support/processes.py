@@ -70,7 +70,7 @@ class Processes:
         return api
 
     def worker(self, *, where: Where | None = None, **settings: str) -> Program:
-        return self._start("celery", "-A", "services.worker.main", "worker", "--concurrency=2", where=where, **settings)
+        return self._start("services.worker.main", "--concurrency=2", where=where, **settings)
 
     def relay(self, *, where: Where | None = None, **settings: str) -> Program:
         return self._start("services.worker.relay", where=where, **settings)

@@ -22,9 +22,11 @@ import pytest_asyncio
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from services.worker.app import create_celery
 from tests.support import containers
 from tests.support.leash import Leash
 from tests.support.program import Program, free_port
+from tests.support.settings import Where, settings
 
 _START_SECONDS_MAX = 30  # initdb on a busy machine; two seconds on an idle one
 _POLL_SECONDS = 0.05
@@ -58,7 +60,10 @@ def servers(leash: Leash) -> Iterator[Servers]:
 
 @pytest_asyncio.fixture
 async def broker_url(servers: Servers) -> str:
-    """A broker without messages of earlier tests."""
+    """A broker without messages of earlier tests. It is Valkey, unless HOLDFAST_TEST_BROKER_URL names a RabbitMQ."""
+    if url := os.environ.get("HOLDFAST_TEST_BROKER_URL"):
+        await asyncio.to_thread(_forget_messages, url)
+        return url
     async with Redis.from_url(servers.redis_url) as client:
         await client.flushdb()
     return servers.redis_url
@@ -133,6 +138,12 @@ async def _until_ready(program: Program, greet: Callable[[], Awaitable[None]]) -
             if not program.is_running or time.monotonic() > deadline:
                 raise AssertionError(f"did not start\n{program.tail}") from error
         await asyncio.sleep(_POLL_SECONDS)
+
+
+def _forget_messages(url: str) -> None:
+    where = Where(database_url="postgresql://nobody@127.0.0.1:1/nothing", broker_url=url)
+    with create_celery(settings(where)) as celery, celery.connection_for_write() as connection:
+        connection.default_channel.queue_delete("celery")
 
 
 async def _greet_postgres(url: str) -> None:
