@@ -32,7 +32,7 @@ _ATTEMPTS = "SELECT attempts, state, last_error IS NOT NULL FROM notifications"
 async def test_a_mail_that_the_server_did_not_take_is_offered_again_until_it_does(
     customer: Client, staff: Client, database: Database, *, deliver: Deliver, mails: Mails, processes: Processes
 ) -> None:
-    await staff.stock("MUG", "AMS", 1)
+    await staff.stock("MUG", "AMS", 2)  # the last one would be news to the staff
     async with fault_proxy(mails.url) as to_server:
         to_server.refuse()
         worker = processes.worker(where=replace(processes.where, smtp_url=to_server.url))

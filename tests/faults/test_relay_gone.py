@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from functools import partial
 
-from tests.support.api import Client, line
+from tests.support.api import Client, confirm_one
 from tests.support.database import Database
 from tests.support.delivery import Deliver, are_sent, end_leases
 from tests.support.eventually import eventually
@@ -28,7 +28,7 @@ async def test_what_was_confirmed_while_no_relay_ran_is_told_once_though_two_sta
     customer: Client, staff: Client, database: Database, mails: Mails, processes: Processes
 ) -> None:
     await staff.stock("MUG", "AMS", 100)
-    confirmed = [await _confirm(customer) for _ in range(30)]
+    confirmed = [await confirm_one(customer) for _ in range(30)]
     worker = processes.worker()
 
     for _ in range(2):
@@ -48,7 +48,7 @@ async def test_a_relay_that_is_killed_at_work_loses_no_mail_and_repeats_none(
     await staff.stock("MUG", "AMS", 1_000_000)
     worker = processes.worker()
     for n in range(rounds(quick=len(_MOMENTS), proof=100)):
-        await _confirm(customer)
+        await confirm_one(customer)
 
         await _killed_at(_MOMENTS[n % len(_MOMENTS)], processes)
         await end_leases(database)
@@ -73,9 +73,3 @@ async def _killed_at(moment: list[str], processes: Processes) -> None:
             await withheld.answered.wait()
         assert not withheld.failed
         relay.kill()
-
-
-async def _confirm(customer: Client) -> str:
-    reservation_id: str = (await customer.place(line("MUG"))).json()["id"]
-    assert (await customer.confirm(reservation_id)).is_success
-    return reservation_id

@@ -8,7 +8,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from services.inventory.notifications.model import FAILURES_MAX
-from tests.support.api import Client, line
+from tests.support.api import Client, confirm_one
 from tests.support.database import Database
 from tests.support.delivery import Deliver, are_sent, end_leases, states
 from tests.support.eventually import eventually
@@ -50,7 +50,7 @@ async def test_a_mail_whose_worker_is_killed_before_it_heard_that_it_was_taken_c
     await staff.stock("MUG", "AMS", 1_000_000)
     for n in range(rounds(quick=1, proof=100)):
         mails.withhold_answers()
-        await _confirm(customer)
+        await confirm_one(customer)
         await deliver()
         await mails.arrive(2 * n + 1, within_seconds=_WITHIN_SECONDS)
 
@@ -71,11 +71,11 @@ async def test_a_mail_whose_worker_is_killed_before_it_heard_that_it_was_taken_c
 async def test_a_mail_whose_worker_is_killed_before_the_server_had_it_comes_once(
     customer: Client, staff: Client, database: Database, *, deliver: Deliver, mails: Mails, processes: Processes
 ) -> None:
-    await staff.stock("MUG", "AMS", 1)
+    await staff.stock("MUG", "AMS", 2)  # the last one would be news to the staff
     async with fault_proxy(mails.url) as hanging:
         hanging.hang()
         worker = processes.worker(where=replace(processes.where, smtp_url=hanging.url))
-        await _confirm(customer)
+        await confirm_one(customer)
         await deliver()
         await eventually(partial(_is_being_sent, database), within_seconds=_WITHIN_SECONDS)
 
@@ -95,13 +95,13 @@ async def test_a_mail_that_kills_its_worker_again_and_again_is_dead_after_five_a
     await staff.stock("MUG", "AMS", 9)
     worker = processes.worker()
     mails.withhold_answers()
-    await _confirm(customer)
+    await confirm_one(customer)
     for n in range(1, FAILURES_MAX + 1):
         await deliver()
         await mails.arrive(n, within_seconds=_WITHIN_SECONDS)
         _kill_children(processes, worker)
         await end_leases(database)
-    await _confirm(customer)
+    await confirm_one(customer)
     mails.answer_again()
 
     await deliver()
@@ -110,11 +110,6 @@ async def test_a_mail_that_kills_its_worker_again_and_again_is_dead_after_five_a
     assert len({mail["Message-ID"] for mail in mails.received[:FAILURES_MAX]}) == 1
     assert len(mails.received) == FAILURES_MAX + 1
     worker.kill()  # sooner over than asked to stop
-
-
-async def _confirm(customer: Client) -> None:
-    placed = await customer.place(line("MUG"))
-    assert (await customer.confirm(placed.json()["id"])).is_success
 
 
 async def _is_being_sent(database: Database) -> bool:
