@@ -7,6 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STACK := $(BIN)/python -m deploy.local.main
 AT_ONCE := --numprocesses auto --maxprocesses 4 --dist loadgroup # each process tests with servers of its own
+LIMITS := $(if $(LOAD),--load)
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
 # Given on the command line only: make itself and some shells have variables of these names.
@@ -27,17 +28,17 @@ setup: .venv/installed ## make .venv and install the locked packages, if they ch
 	done; \
 	echo "Holdfast needs Python 3.11 or later and found none; install one and run make again, or name it: make PYTHON=/path/to/python3" >&2; exit 1
 
-up: setup ## start everything in this terminal; Ctrl-C stops it
-	@$(STACK) up
+up: setup ## start everything in this terminal; Ctrl-C stops it. LOAD=1 multiplies all limits, for load tests
+	@$(STACK) up $(LIMITS)
 
-start: setup ## start everything in the background; returns when it is ready
-	@$(STACK) start
+start: setup ## start everything in the background; returns when it is ready. LOAD=1 as with up
+	@$(STACK) start $(LIMITS)
 
 stop: setup ## stop what make start started
 	@$(STACK) stop
 
 dev: setup ## like up, for changing the code: reloads on save, breakpoint() works, SQL=1 prints SQL
-	@$(STACK) dev $(if $(SQL),--sql)
+	@$(STACK) dev $(LIMITS) $(if $(SQL),--sql)
 
 status: setup ## list the processes of the stack and where things are
 	@$(STACK) status

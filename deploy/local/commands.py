@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from deploy.local import console, credentials, environment, foreground, leftovers, places, programs, readiness, startup
+from deploy.local import console, credentials, environment, foreground, leftovers, limits, places, programs, readiness, startup
 from deploy.local.environment import Stack
 from deploy.local.places import PLACES
 from deploy.local.reload import terminal_restorer
@@ -17,14 +17,14 @@ from deploy.local.supervision import Supervisor
 from deploy.local.trouble import Trouble
 
 
-def up() -> None:
+def up(*, is_for_load: bool) -> None:
     """Run the stack until Ctrl-C."""
-    with _only_one(), _started(is_dev=False) as (stack, supervisor):
+    with _only_one(), _started(is_dev=False, is_for_load=is_for_load) as (stack, supervisor):
         console.say("  Ctrl-C stops everything.")
         foreground.Watch(stack, supervisor).run()
 
 
-def start() -> None:
+def start(*, is_for_load: bool) -> None:
     """Run the stack in the background; returns when it is ready."""
     supervisor = Supervisor(PLACES)
     if supervisor.is_running() and readiness.api(environment.load(PLACES)) is None:
@@ -32,7 +32,7 @@ def start() -> None:
         return
     with _only_one():
         foreground.interrupt_on_signals()
-        stack = _prepare()
+        stack = _prepare(is_for_load=is_for_load)
         try:
             _bring_up(stack, supervisor, is_dev=False)
         except BaseException:
@@ -41,13 +41,13 @@ def start() -> None:
     console.say("  It runs in the background; make stop stops it.")
 
 
-def dev(*, prints_sql: bool) -> None:
+def dev(*, prints_sql: bool, is_for_load: bool) -> None:
     """Run the stack for someone who changes the code: the API in this terminal, everything restarted on save."""
     os.environ["HOLDFAST_API_WORKERS"] = "1"
     if prints_sql:
         os.environ["HOLDFAST_SQL"] = "on"
     restore_terminal = terminal_restorer()
-    with _only_one(), _started(is_dev=True) as (stack, supervisor):
+    with _only_one(), _started(is_dev=True, is_for_load=is_for_load) as (stack, supervisor):
         console.say("  Saving a file restarts what runs it; breakpoint() asks in this terminal. Ctrl-C stops everything.\n")
         marked = leftovers.mark(environment.for_processes(stack), PLACES.run, "api")
         api = subprocess.Popen(programs.api_in_terminal(), cwd=places.ROOT, env=marked)
@@ -119,11 +119,11 @@ def _only_one() -> Iterator[None]:
 
 
 @contextmanager
-def _started(*, is_dev: bool) -> Iterator[tuple[Stack, Supervisor]]:
+def _started(*, is_dev: bool, is_for_load: bool) -> Iterator[tuple[Stack, Supervisor]]:
     """A running stack, which is stopped at the end, whatever the end is."""
     foreground.interrupt_on_signals()
     supervisor = Supervisor(PLACES)
-    stack = _prepare()
+    stack = _prepare(is_for_load=is_for_load)
     try:
         _bring_up(stack, supervisor, is_dev=is_dev)
         yield stack, supervisor
@@ -139,7 +139,7 @@ def _stop(supervisor: Supervisor) -> None:
     console.say(f"Stopped in {time.monotonic() - began:.1f} s; no process is left.")
 
 
-def _prepare() -> Stack:
+def _prepare(*, is_for_load: bool) -> Stack:
     """Everything that can refuse before anything runs."""
     if Supervisor(PLACES).is_running():
         raise Trouble("the stack runs already in this clone; make status shows it, make stop stops it")
@@ -147,7 +147,7 @@ def _prepare() -> Stack:
     if orphans:
         leftovers.end(orphans)
         console.say(f"Ended {len(orphans)} processes that an earlier run left behind.")
-    stack = environment.resolve(PLACES, os.environ)
+    stack = environment.resolve(PLACES, limits.multiply(os.environ) if is_for_load else os.environ)
     environment.refuse_taken_ports(stack)
     environment.save(stack)
     return stack

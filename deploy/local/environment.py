@@ -20,8 +20,13 @@ PREFIX = "HOLDFAST_"
 DATABASE = "holdfast"
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- recognised here, not listened on
 SECRET_BYTES = 48
-POSTGRES_PORT, VALKEY_PORT = 5432, 6379  # what a URL without a port means
-URLS = {"postgres": "HOLDFAST_DATABASE_URL", "valkey": "HOLDFAST_BROKER_URL", "mail": "HOLDFAST_SMTP_URL"}
+POSTGRES_PORT, REDIS_PORT = 5432, 6379  # what a URL without a port means
+URLS = {
+    "postgres": "HOLDFAST_DATABASE_URL",
+    "broker": "HOLDFAST_BROKER_URL",
+    "cache": "HOLDFAST_CACHE_URL",
+    "mail": "HOLDFAST_SMTP_URL",
+}
 LISTENING = ("HOLDFAST_PORT", "HOLDFAST_SMTP_PORT", "HOLDFAST_MAIL_UI_PORT")
 OWN = "LOCAL_STACK_RUNS"  # without the prefix: it is no setting of Holdfast
 
@@ -32,7 +37,7 @@ class Stack:
 
     places: Places
     variables: Mapping[str, str]
-    own: frozenset[str]  # of "postgres", "valkey" and "mail": the others are named by a URL of the caller's
+    own: frozenset[str]  # of "postgres", "broker", "cache" and "mail": the others are named by a URL of the caller's
 
     @property
     def database_url(self) -> str:
@@ -42,9 +47,9 @@ class Stack:
     def postgres_port(self) -> int:
         return urlsplit(self.database_url).port or POSTGRES_PORT
 
-    @property
-    def valkey_port(self) -> int:
-        return urlsplit(self.variables["HOLDFAST_BROKER_URL"]).port or VALKEY_PORT
+    def redis_port(self, role: str) -> int:
+        """Of the broker or the cache."""
+        return urlsplit(self.variables[URLS[role]]).port or REDIS_PORT
 
     @property
     def smtp_port(self) -> int:
@@ -81,8 +86,8 @@ def resolve(places: Places, environ: Mapping[str, str]) -> Stack:
     if "postgres" in own:
         port = ports.remembered(places.ports, "postgres", given=given)
         variables[URLS["postgres"]] = f"postgresql://postgres@127.0.0.1:{port}/{DATABASE}"
-    if "valkey" in own:
-        variables[URLS["valkey"]] = f"redis://127.0.0.1:{ports.remembered(places.ports, 'valkey', given=given)}/0"
+    for role in own & {"broker", "cache"}:
+        variables[URLS[role]] = f"redis://127.0.0.1:{ports.remembered(places.ports, role, given=given)}/0"
     if "mail" in own:
         variables[URLS["mail"]] = f"smtp://127.0.0.1:{variables['HOLDFAST_SMTP_PORT']}"
     stack = Stack(places, variables, own)

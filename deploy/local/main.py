@@ -33,10 +33,15 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
-    command("up", lambda _: commands.up())
-    command("start", lambda _: commands.start())
+    starting = [
+        command("up", lambda options: commands.up(is_for_load=options.load)),
+        command("start", lambda options: commands.start(is_for_load=options.load)),
+        command("dev", lambda options: commands.dev(prints_sql=options.sql, is_for_load=options.load)),
+    ]
+    for one in starting:
+        one.add_argument("--load", action="store_true", help="multiply every limit and quota")
+    starting[-1].add_argument("--sql", action="store_true")
     command("stop", lambda _: commands.stop())
-    command("dev", lambda options: commands.dev(prints_sql=options.sql)).add_argument("--sql", action="store_true")
     command("down-hard", lambda options: commands.down_hard(is_agreed=options.yes)).add_argument("--yes", action="store_true")
     command("status", lambda _: inspection.status())
     command("logs", lambda options: inspection.follow_logs(options.name)).add_argument("--name")

