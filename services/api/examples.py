@@ -28,6 +28,7 @@ WORDS: Mapping[str, Any] = {
     "attributes": {"colour": "white"},
     "available": 210,
     "backorder_limit": 0,
+    "cache": "ok",
     "category": "clothing",
     "current_password": "the password of your account",
     "code": "AMS",

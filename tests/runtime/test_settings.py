@@ -34,7 +34,7 @@ def test_migrations_go_past_a_pooler() -> None:
     assert chosen.has_pooler
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "BROKER_URL", "SMTP_URL"])
+@pytest.mark.parametrize("name", ["DATABASE_URL", "BROKER_URL", "CACHE_URL", "SMTP_URL"])
 def test_what_must_be_set_is_named(variables: pytest.MonkeyPatch, name: str) -> None:
     variables.delenv(PREFIX + name)
 
@@ -70,6 +70,13 @@ def test_a_weak_secret_does_not_start_and_is_not_shown(variables: pytest.MonkeyP
         ("DATABASE_URL", "postgresql:///hunter2"),
         ("DIRECT_DATABASE_URL", "hunter2"),
         ("BROKER_URL", "http://:hunter2@localhost"),
+        ("CACHE_URL", "http://:hunter2@localhost"),
+        ("CACHE_URL", "amqp://:hunter2@localhost"),
+        ("REDIS_TIMEOUT_MS", "0"),
+        ("RATE_LIMIT_FACTOR", "-1"),
+        ("RATE_LIMIT_FACTOR", "nan"),
+        ("CACHE", "hunter2"),
+        ("FAST_PATH", "hunter2"),
         ("SMTP_URL", "smtp+tls://me:hunter2@localhost"),
         ("SMTP_URL", "smtp://me:hunter2@mail.example"),  # in the clear
         ("SMTP_URL", "smtp://me:hunter2@localhost:99999"),

@@ -5,6 +5,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from redis.asyncio import Redis
 
 from tests.support.database import Database, create_database, drop_database, open_database, replace_database, url_of
 from tests.support.leash import Leash
@@ -18,12 +21,15 @@ class Lasting:
     servers: Servers
     template: str
     name: str  # of the database that the API asks
+    cache_url: str
     api: Api
 
     @asynccontextmanager
     async def with_new_database(self) -> AsyncIterator[Database]:
-        """One as nobody has used it, under the name at which the API looks for it."""
+        """One as nobody has used it, under the name at which the API looks for it, and no copies of what was in the one before."""
         await replace_database(self.servers, self.name, self.template)
+        async with Redis.from_url(self.cache_url) as cache:
+            await cache.flushdb()
         async with open_database(self.servers, self.name) as fresh:
             yield fresh
 
@@ -31,7 +37,8 @@ class Lasting:
 @contextmanager
 def lasting_api(servers: Servers, template: str, folder: Path, leash: Leash) -> Iterator[Lasting]:
     name = asyncio.run(create_database(servers, template))
-    processes = Processes(Where(database_url=url_of(servers, name)), folder, leash)
-    yield Lasting(servers, template, name, asyncio.run(processes.api(workers=2)))
+    cache_url = urlsplit(servers.redis_url)._replace(path="/2").geturl()  # other tests have the first and the second
+    processes = Processes(Where(database_url=url_of(servers, name), cache_url=cache_url), folder, leash)
+    yield Lasting(servers, template, name, cache_url, asyncio.run(processes.api(workers=2)))
     asyncio.run(processes.end())
     asyncio.run(drop_database(servers, name))
