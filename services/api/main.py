@@ -99,19 +99,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        timeout_seconds = settings.redis_timeout_ms / 1_000
-        async with (
-            open_resources(settings, application="holdfast-api") as resources,
-            open_redis(settings.cache_url.get_secret_value(), timeout_seconds=timeout_seconds) as redis,
-        ):
-            with Passwords(settings) as passwords:
-                access = Access(resources.database, Tokens(settings))
-                cache = Cache(redis if settings.cache == "on" else None)
-                app.state.assembled = Assembled(
-                    *(resources, passwords, RefreshTokens(settings), access, Cursors(settings)),
-                    *(redis, cache, Gate(redis, cache, settings)),
-                )
-                yield
+        async with _assemble(settings) as app.state.assembled:
+            yield
 
     app = Holdfast(
         **ABOUT,
@@ -135,6 +124,23 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.fast_path == "on":
         app.fast_path = FastPath(app.state.table, proxies, _COPIED)
     return app
+
+
+@asynccontextmanager
+async def _assemble(settings: Settings) -> AsyncIterator[Assembled]:
+    """What the routes work with, for as long as the app runs."""
+    timeout_seconds = settings.redis_timeout_ms / 1_000
+    async with (
+        open_resources(settings, application="holdfast-api") as resources,
+        open_redis(settings.cache_url.get_secret_value(), timeout_seconds=timeout_seconds) as redis,
+    ):
+        with Passwords(settings) as passwords:
+            access = Access(resources.database, Tokens(settings))
+            cache = Cache(redis if settings.cache == "on" else None)
+            yield Assembled(
+                *(resources, passwords, RefreshTokens(settings), access, Cursors(settings)),
+                *(redis, cache, Gate(redis, cache, settings)),
+            )
 
 
 def _guard(app: FastAPI, settings: Settings, proxies: TrustedProxies) -> None:
