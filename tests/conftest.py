@@ -4,6 +4,7 @@ pytest_plugins = [
     "tests.support.options",
     "tests.support.servers",
     "tests.support.database",
+    "tests.support.own_valkey",
     "tests.support.crowd",
     "tests.support.mail",
     "tests.support.people",

@@ -141,7 +141,8 @@ class Cache:
     async def _fly(self, key: str, lifetime: Lifetime, load: Callable[[], Awaitable[Copy]], look: Look) -> Copy:
         """One read for all of this process who saw the same lease: it was in force when they asked, so nothing has changed since."""
         token = look.filler or b""
-        flight = self._flights.get(token)
+        # Who may fill does, even if others who saw the lease came first and wait: nobody else would.
+        flight = None if look.is_ours else self._flights.get(token)
         if flight is None:
             work = self._fill(key, lifetime, load, token) if look.is_ours else self._wait(key, lifetime, load)
             flight = self._flights[token] = asyncio.create_task(work)

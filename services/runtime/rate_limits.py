@@ -7,7 +7,7 @@ generic cell rate algorithm of ATM networks): one number, exact, and no second b
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -103,13 +103,14 @@ def question(buckets: Sequence[Bucket]) -> tuple[list[Part], list[Part]]:
 class LocalBuckets:
     """Buckets of this process alone, for while Redis does not answer: each holds its share of what all processes may let in."""
 
-    def __init__(self, *, processes: int) -> None:
+    def __init__(self, *, processes: int, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self._processes = processes
+        self._clock_ns = clock_ns
         self._empty_at: OrderedDict[str, int] = OrderedDict()
 
     def decide(self, buckets: Sequence[Bucket]) -> Verdict:
         """As the script in Redis does."""
-        now = time.monotonic_ns() // 1_000
+        now = self._clock_ns() // 1_000
         ahead = [max(self._empty_at.get(one.key, now) - now, 0) + self._cost_us(one.policy) for one in buckets]
         verdict = Verdict(buckets, ahead, is_local=True)
         if verdict.is_admitted:
