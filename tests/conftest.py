@@ -5,6 +5,8 @@ pytest_plugins = [
     "tests.support.servers",
     "tests.support.database",
     "tests.support.own_valkey",
+    "tests.support.statistics",
+    "tests.support.shelf",
     "tests.support.crowd",
     "tests.support.mail",
     "tests.support.people",

@@ -13,7 +13,7 @@ from tests.support.lasting import Lasting, lasting_api
 from tests.support.leash import Leash
 from tests.support.people import People
 from tests.support.processes import Processes
-from tests.support.servers import Servers
+from tests.support.servers import Servers, cache_url_of
 from tests.support.watch import Watch, watching
 
 _NEAREST_SECONDS, _FARTHER_SECONDS = 0.005, 0.015  # each way: 5 to 20 ms, a database in another city
@@ -21,12 +21,13 @@ _NEAREST_SECONDS, _FARTHER_SECONDS = 0.005, 0.015  # each way: 5 to 20 ms, a dat
 
 @pytest.fixture(scope="session")
 def lasting(servers: Servers, template: str, leash: Leash, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lasting]:
-    with lasting_api(servers, template, tmp_path_factory.mktemp("races"), leash) as running:
+    with lasting_api(servers, template, tmp_path_factory.mktemp("races"), leash, cache_url=cache_url_of(servers)) as running:
         yield running
 
 
 @pytest_asyncio.fixture
-async def database(lasting: Lasting) -> AsyncIterator[Database]:
+async def database(lasting: Lasting, cache_url: str) -> AsyncIterator[Database]:
+    del cache_url  # emptied: copies of the database before
     async with lasting.with_new_database() as fresh:
         yield fresh
 

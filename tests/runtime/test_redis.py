@@ -6,12 +6,9 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 import uvloop
-from redis.asyncio import Redis as Client
 from redis.exceptions import RedisError
 
 from services.runtime.redis import FAILURES_MAX, Redis, Script, open_redis
@@ -217,43 +214,6 @@ async def test_nobody_is_asked_after_the_end(cache_url: str) -> None:
     for asked in (late, redis.ask("PING")):
         with pytest.raises(RedisUnavailable):
             await asked
-
-
-async def test_a_url_says_who_asks_with_which_password_and_which_database(own_valkey: OwnValkey) -> None:
-    place = urlsplit(own_valkey.url).netloc
-    async with Client.from_url(own_valkey.url) as operator:
-        await operator.acl_setuser("shop", enabled=True, passwords=["+pa:ss/word"], keys=["*"], commands=["+@all"])
-        await operator.config_set("requirepass", "secret")
-    for who, database in ((":secret@", 0), (":secret@", 2), ("shop:pa%3Ass%2Fword@", 3)):
-        async with open_redis(f"redis://{who}{place}/{database}", timeout_seconds=_PATIENT_SECONDS) as redis:
-            [me] = [dict(fact.split(b"=", 1) for fact in (await redis.ask("CLIENT", "INFO")).split())]
-            assert (me[b"db"], me[b"name"]) == (str(database).encode(), b"holdfast")
-            assert me[b"user"] == (b"shop" if "shop" in who else b"default")
-    for stranger in ("", ":wrong@", "shop:wrong@"):
-        async with open_redis(f"redis://{stranger}{place}/0", timeout_seconds=_PATIENT_SECONDS) as redis:
-            with pytest.raises(RedisError):
-                await redis.ask("PING")
-
-
-async def test_a_url_may_name_a_socket_file(cache_url: str, tmp_path: Path) -> None:
-    target = urlsplit(cache_url)
-    is_over = asyncio.Event()
-
-    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65_536):
-            writer.write(data)
-        writer.close()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        from_redis, to_redis = await asyncio.open_connection(target.hostname, target.port)
-        await asyncio.gather(pass_on(reader, to_redis), pass_on(from_redis, writer))
-        await asyncio.gather(to_redis.wait_closed(), writer.wait_closed())
-        is_over.set()
-
-    async with await asyncio.start_unix_server(serve, tmp_path / "redis.sock"):
-        async with open_redis(f"unix://{tmp_path}/redis.sock?db=1", timeout_seconds=_PATIENT_SECONDS) as redis:
-            await ask_own(redis, 1)
-        await is_over.wait()
 
 
 async def test_nobody_waits_for_a_server_that_is_not_there() -> None:

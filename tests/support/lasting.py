@@ -35,10 +35,12 @@ class Lasting:
 
 
 @contextmanager
-def lasting_api(servers: Servers, template: str, folder: Path, leash: Leash) -> Iterator[Lasting]:
+def lasting_api(
+    servers: Servers, template: str, folder: Path, leash: Leash, *, cache_url: str | None = None, redis_timeout_ms: str = "1000"
+) -> Iterator[Lasting]:
     name = asyncio.run(create_database(servers, template))
-    cache_url = urlsplit(servers.redis_url)._replace(path="/2").geturl()  # other tests have the first and the second
+    cache_url = cache_url or urlsplit(servers.redis_url)._replace(path="/2").geturl()  # other tests have the first and the second
     processes = Processes(Where(database_url=url_of(servers, name), cache_url=cache_url), folder, leash)
-    yield Lasting(servers, template, name, cache_url, asyncio.run(processes.api(workers=2)))
+    yield Lasting(servers, template, name, cache_url, asyncio.run(processes.api(workers=2, redis_timeout_ms=redis_timeout_ms)))
     asyncio.run(processes.end())
     asyncio.run(drop_database(servers, name))

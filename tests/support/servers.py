@@ -71,11 +71,16 @@ async def broker_url(servers: Servers) -> str:
 
 @pytest_asyncio.fixture
 async def cache_url(servers: Servers) -> str:
-    """A cache without copies of earlier tests, and with empty buckets: a database of its own beside the broker's."""
-    url = urlsplit(servers.redis_url)._replace(path="/1").geturl()
+    """A cache without copies of earlier tests, and with empty buckets."""
+    url = cache_url_of(servers)
     async with Redis.from_url(url) as client:
         await client.flushdb()
     return url
+
+
+def cache_url_of(servers: Servers) -> str:
+    """A database of its own beside the broker's."""
+    return urlsplit(servers.redis_url)._replace(path="/1").geturl()
 
 
 def _postgres(folder: Path, leash: Leash) -> AbstractContextManager[str]:
