@@ -35,7 +35,7 @@ class CacheAside:
     async def read(self, key: str, lifetime: Lifetime, load: Load) -> tuple[Copy, Source]:
         found = await self._redis.ask("GET", key)
         if found is not None:
-            return Copy({}, found), Source.HIT
+            return Copy([], found), Source.HIT
         copy = await load()
         await self._redis.ask("SET", key, copy.body, "PX", lifetime.fresh_ms)
         return copy, Source.MISS
@@ -85,7 +85,7 @@ class Race:
         await _a_moment()
         seen = self.committed
         await _a_moment()
-        return Copy({}, str(seen).encode())
+        return Copy([(b"cache-control", b"no-cache")], str(seen).encode())
 
 
 async def _a_moment() -> None:

@@ -21,7 +21,7 @@ class Shelf:
         seen = self.value
         await asyncio.sleep(0)
         await self.may_answer.wait()
-        return Copy({"etag": '"1"'}, seen)
+        return Copy([(b"etag", b'"1"')], seen)
 
     async def fail(self) -> Copy:
         self.reads += 1
