@@ -13,7 +13,6 @@ Part: TypeAlias = str | bytes | int
 PENDING_MAX = 10_000  # questions on their way; more than a process can have requests
 
 _NOT_YET = object()
-_LATE_SECONDS = 0.005
 
 
 class RedisUnavailable(RedisError):
@@ -82,17 +81,14 @@ class Wire(asyncio.Protocol):
             self._transport.write(b"".join(self._unsent))
         self._unsent.clear()
 
-    def _watch_later(self, seconds: float, *, is_again: bool = False) -> None:
+    def _watch_later(self, seconds: float) -> None:
         """One timer for all that wait: a timer for each would cost as much as its question."""
         self._is_watched = True
-        self._loop.call_later(seconds, self._watch, self._loop.time() + seconds, is_again)
+        self._loop.call_later(seconds, self._watch)
 
-    def _watch(self, due: float, is_again: bool) -> None:  # noqa: FBT001  # call_later passes no keywords
-        """Refuse what waits for too long."""
+    def _watch(self) -> None:
+        """Refuse what waits for too long. A loop that was busy reads what has arrived before it looks at its timers."""
         now = self._loop.time()
-        if now - due > _LATE_SECONDS and not is_again:  # we were late, not Redis: its answers may lie unread, and the loop reads them next
-            self._watch_later(_LATE_SECONDS, is_again=True)
-            return
         for answer, asked_at in self._pending:
             if asked_at + self._timeout_seconds > now:
                 break
