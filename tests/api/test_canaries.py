@@ -24,7 +24,7 @@ async def test_a_password_or_a_mailed_token_is_readable_nowhere(
     seen: list[str] = []
     with capture_logs() as lines:
         await register(nobody, EMAIL, PASSWORDS[0])
-        mails.answer_next(lambda mail: f"554 spam: {_link(mail)}")
+        mails.answer_next(lambda mail: f"451 spam: {_link(mail)}")
         await post.goes_out()
         seen += [await _whole(database), await _queue(broker_url)]
         await end_leases(database)
@@ -39,7 +39,7 @@ async def test_a_password_or_a_mailed_token_is_readable_nowhere(
     assert [answer.status_code for answer in answers] == [204, 200, 202, 204]
     secrets = [*PASSWORDS, token_in(mail), token_in(link), answers[1].json()["access_token"], answers[1].json()["refresh_token"]]
     assert [secret for secret in secrets if any(secret in text for text in seen)] == []
-    assert "spam: https://shop.example/account/verify-email#token=…" in seen[0]
+    assert "451 spam: …" in seen[0]
     assert hashlib.sha256(token_in(mail).encode()).hexdigest() in seen[2]
     assert EMAIL not in str(lines)
 

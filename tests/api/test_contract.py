@@ -15,6 +15,7 @@ from tests.support.api import Api, Client, Json, line
 from tests.support.options import Rounds
 
 OURS = {"etag", "location", "link", "idempotent-replayed", "retry-after", "www-authenticate", "x-request-id"}
+TOO_LONG = {414, 431}  # of any request, which the text of the document says once for all operations
 REFUSED_AS = [400, 401, 403, 404, 406, 409, 412, 413, 415, 422, 428]  # what a request that the document forbids may be answered
 # Left off: positive_data_acceptance, because no schema says that a sku is known, a cursor ours, or `to` another place than `from`
 # (test_openapi_examples sends what is promised to succeed); use_after_free and ensure_resource_availability, because what is archived
@@ -77,7 +78,9 @@ def probe(operation: APIOperation[Any, Any, Any, Any], client: Client, ids: Mapp
         @settings(max_examples=count, derandomize=count == QUICK, deadline=None, database=None, suppress_health_check=CALM)
         @given(case=strategies.one_of(cases))
         def is_answered_as_documented(case: Case[Any]) -> None:
-            case.call_and_validate(str(client.http.base_url), session, headers, checks=checks())
+            answer = case.call(str(client.http.base_url), session, headers)
+            if answer.status_code not in TOO_LONG:
+                case.validate_response(answer, checks=checks())
 
         try:
             is_answered_as_documented()

@@ -54,7 +54,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Program,
     """The real API as one process, with no database to ask."""
     leash, port, folder = Leash(), free_port(), tmp_path_factory.mktemp("wire")
     started = Program(
-        "services.api.main", environment=environment(NOWHERE, port=str(port), api_workers="1"), log=Path(folder) / "api.log", leash=leash
+        "services.api", environment=environment(NOWHERE, port=str(port), api_workers="1"), log=Path(folder) / "api.log", leash=leash
     )
     yield started, port
     started.kill()

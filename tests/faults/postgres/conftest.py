@@ -10,6 +10,7 @@ from tests.support.database import Database, migrated
 from tests.support.lasting import Lasting, lasting_api
 from tests.support.leash import Leash
 from tests.support.own_postgres import OwnPostgres, own_postgres
+from tests.support.own_valkey import OwnValkey, own_valkey_in
 from tests.support.processes import Api as ApiProcess
 from tests.support.servers import Servers
 
@@ -33,8 +34,17 @@ def template(servers: Servers) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def lasting(servers: Servers, template: str, leash: Leash, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lasting]:
-    with lasting_api(servers, template, tmp_path_factory.mktemp("lasting"), leash) as running:
+def valkey(leash: Leash, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnValkey]:
+    """The cache of that API. Whoever stops it starts it again."""
+    with own_valkey_in(tmp_path_factory.mktemp("valkey"), leash) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def lasting(
+    servers: Servers, template: str, valkey: OwnValkey, leash: Leash, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lasting]:
+    with lasting_api(servers, template, tmp_path_factory.mktemp("lasting"), leash, cache_url=valkey.url) as running:
         yield running
 
 

@@ -1,4 +1,4 @@
-"""Without these, what clients were told while processes died and the database restarted does not add up, and nobody notices."""
+"""Without these, what clients were told while processes, the cache and the database came and went does not add up unnoticed."""
 
 import asyncio
 import random
@@ -10,6 +10,7 @@ from tests.support.history import Found, unexplained
 from tests.support.invariants import assert_invariants
 from tests.support.options import Rounds
 from tests.support.own_postgres import FAST, IMMEDIATE, OwnPostgres
+from tests.support.own_valkey import OwnValkey
 from tests.support.people import People
 from tests.support.processes import Api as ApiProcess
 from tests.support.recorders import Recorders
@@ -22,7 +23,7 @@ _FOUND = "SELECT reservation_id::text, state, version FROM reservations"
 
 
 async def test_what_clients_were_told_through_all_of_it_happened_in_some_order(
-    running: ApiProcess, database: Database, postgres: OwnPostgres, *, people: People, rounds: Rounds
+    running: ApiProcess, database: Database, postgres: OwnPostgres, *, valkey: OwnValkey, people: People, rounds: Rounds
 ) -> None:
     async with api_at(running.url, people) as api:
         staff = await api.staff()
@@ -33,7 +34,7 @@ async def test_what_clients_were_told_through_all_of_it_happened_in_some_order(
         async with asyncio.TaskGroup() as group:
             recording = group.create_task(recorders.record(rounds(quick=500, proof=100_000), people=_PEOPLE, enough=enough))
             while not recording.done():
-                await _harm(running, postgres)
+                await _harm(running, postgres, valkey)
                 enough.set()
     await database.do("SELECT expire_due(1000000)")
     found = [Found(*row) for row in await database.rows(_FOUND)]
@@ -42,14 +43,25 @@ async def test_what_clients_were_told_through_all_of_it_happened_in_some_order(
     await assert_invariants(database)
 
 
-async def _harm(running: ApiProcess, postgres: OwnPostgres) -> None:
-    """Kill a worker, then restart the database in both ways, now and then at moments that nobody chose."""
-    await asyncio.sleep(random.uniform(0.2, 1))
+async def _harm(running: ApiProcess, postgres: OwnPostgres, valkey: OwnValkey) -> None:
+    """Kill a worker, take the cache away, restart the database in both ways, now and then at moments that nobody chose."""
+    await _some_time()
     random.choice(running.workers).kill()
+    await random.choice((valkey.restart, valkey.forget_everything, lambda: _hang(valkey)))()
     for how in (FAST, IMMEDIATE):
-        await asyncio.sleep(random.uniform(0.2, 1))
+        await _some_time()
         await postgres.restart(how)
     await eventually(lambda: _has_two_workers(running), within_seconds=_UP_WITHIN_SECONDS)
+
+
+async def _hang(valkey: OwnValkey) -> None:
+    valkey.hang()
+    await _some_time()
+    valkey.go_on()
+
+
+async def _some_time() -> None:
+    await asyncio.sleep(random.uniform(0.2, 1))
 
 
 async def _has_two_workers(running: ApiProcess) -> bool:
