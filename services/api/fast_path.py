@@ -22,7 +22,6 @@ from services.api.wire import PathKey
 from services.inventory.accounts.permissions import PERMISSIONS
 from services.runtime import rate_limits
 from services.runtime.errors import Refusal
-from services.runtime.logs import request_id
 
 PATHS_REMEMBERED_MAX = 8_192  # some 4 MB
 IF_NONE_MATCH_LENGTH_MAX = 1_000  # the route refuses longer ones
@@ -66,13 +65,9 @@ class FastPath:
         headers = response.raw_headers
         headers += rate_limits.headers([scope["asked"].verdict])
         add_headers(headers, scope, own_id.encode())
-        token = request_id.set(own_id)
-        try:
-            await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
-            await send({"type": "http.response.body", "body": response.body})
-        finally:
-            log_request(scope, wanted.route.template, time.perf_counter() - started)
-            request_id.reset(token)
+        await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+        await send({"type": "http.response.body", "body": response.body})
+        log_request(scope, wanted.route.template, time.perf_counter() - started, request_id=own_id)
         return True
 
     async def _copy(self, scope: Scope, wanted: Wanted) -> CopyResponse | None:

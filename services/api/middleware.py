@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.client_address import TrustedProxies
 from services.runtime.ids import new_id_text
-from services.runtime.logs import log, request_id
+from services.runtime.logs import log, log_often, request_id
 
 SAFE_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"x-frame-options", b"DENY"), (b"referrer-policy", b"no-referrer"))
 
@@ -67,13 +67,14 @@ def add_headers(headers: list[tuple[bytes, bytes]], scope: Scope, own_id: bytes)
         headers.append(NOT_FOR_OTHERS)
 
 
-def log_request(scope: Scope, route: str, seconds: float) -> None:
+def log_request(scope: Scope, route: str, seconds: float, **more: str) -> None:
     """The line says what the layers within have left in the scope: status, refused_with, account_id, error."""
     facts: dict[str, Any] = {
         "method": scope["method"],
         "route": route,
         "status": scope.get("status"),
         "duration_ms": round(seconds * 1000, 1),
+        **more,
     }
     if "refused_with" in scope:
         facts["code"] = scope["refused_with"]
@@ -82,7 +83,7 @@ def log_request(scope: Scope, route: str, seconds: float) -> None:
     if "error" in scope:
         log.error("request", exc_info=scope["error"], **facts)
     else:
-        log.info("request", **facts)
+        log_often("request", facts)
 
 
 def path_of(scope: Scope) -> str:

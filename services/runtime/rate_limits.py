@@ -26,10 +26,12 @@ class Policy:
     # In microseconds: how long the full bucket takes to be empty, and for how long of it one request is there.
     window_us: int = field(init=False, repr=False)
     cost_us: int = field(init=False, repr=False)
+    header: str = field(init=False, repr=False)  # how RateLimit-Policy says it
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "window_us", self.seconds * 1_000_000)
         object.__setattr__(self, "cost_us", max(self.window_us // self.burst, 1))
+        object.__setattr__(self, "header", f'"{self.name}";q={self.burst};w={self.seconds}')
 
     def scaled(self, factor: float) -> "Policy":
         """More generous or stricter: as many seconds, another burst."""
@@ -61,7 +63,7 @@ class Verdict(NamedTuple):
 
     @property
     def is_admitted(self) -> bool:
-        return not self._waits()
+        return all([ahead <= policy.window_us for (policy, _), ahead in zip(self.buckets, self.ahead_us, strict=True)])
 
     @property
     def retry_after_seconds(self) -> int:
@@ -85,7 +87,7 @@ def headers(verdicts: Sequence[Verdict]) -> list[tuple[bytes, bytes]]:
             left_us = policy.window_us - ahead_us
             wait_us = ahead_us if left_us >= 0 else -left_us
             left = (left_us if is_charged else left_us + policy.cost_us) // policy.cost_us
-            policies.append(f'"{policy.name}";q={policy.burst};w={policy.seconds}')
+            policies.append(policy.header)
             states.append(f'"{policy.name}";r={max(left, 0)};t={-(-wait_us // 1_000_000)}')
     if not policies:
         return []
