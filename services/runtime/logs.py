@@ -45,7 +45,7 @@ def configure_logs(log_format: Literal["json", "text"], *, in_background: bool =
 
 
 def log_often(event: str, facts: dict[str, Any]) -> None:
-    """The same line as `log.info(event, **facts)`, for what happens thousands of times a second: structlog takes as long as the rest of it."""
+    """The same line as `log.info(event, **facts)`, for what happens very often: structlog takes as long as the rest of it."""
     if not _background:
         log.info(event, **facts)
         return

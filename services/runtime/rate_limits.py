@@ -63,7 +63,7 @@ class Verdict(NamedTuple):
 
     @property
     def is_admitted(self) -> bool:
-        return all([ahead <= policy.window_us for (policy, _), ahead in zip(self.buckets, self.ahead_us, strict=True)])
+        return all(ahead <= bucket.policy.window_us for bucket, ahead in zip(self.buckets, self.ahead_us, strict=True))
 
     @property
     def retry_after_seconds(self) -> int:
@@ -96,10 +96,12 @@ def headers(verdicts: Sequence[Verdict]) -> list[tuple[bytes, bytes]]:
 
 def question(buckets: Sequence[Bucket]) -> tuple[list[Part], list[Part]]:
     """The keys and arguments with which `ask_edge.lua` looks at these buckets, and charges them if none overflows."""
+    keys: list[Part] = []
     arguments: list[Part] = [len(buckets)]
-    for policy, _ in buckets:
-        arguments += (policy.cost_us, policy.window_us)
-    return [bucket.key for bucket in buckets], arguments
+    for bucket in buckets:
+        keys.append(bucket.key)
+        arguments += (bucket.policy.cost_us, bucket.policy.window_us)
+    return keys, arguments
 
 
 class LocalBuckets:

@@ -55,9 +55,16 @@ class Redis:
 
     async def ask(self, *command: Part) -> Any:
         """What Redis answers to one command. Raises RedisUnavailable within the time limit, and what Redis itself refuses with."""
-        if self._wire is None:
+        wire = self._wire
+        if wire is None:
             raise RedisUnavailable("Redis cannot be reached")
-        return await self._answer(self._wire, command)
+        try:
+            reply = await wire.ask(command)
+        except TimeoutError as error:
+            self._count_late_answer(wire)
+            raise RedisUnavailable("Redis did not answer in time") from error
+        self._failures = 0
+        return reply
 
     async def run(self, script: Script, keys: Sequence[Part], *arguments: Part) -> Any:
         """What the script returns, in one round trip; in two if Redis was restarted or its scripts were flushed."""
@@ -66,17 +73,11 @@ class Redis:
         except NoScriptError:
             return await self.ask("EVAL", script.text, len(keys), *keys, *arguments)
 
-    async def _answer(self, wire: Wire, command: Sequence[Part]) -> Any:
-        try:
-            reply = await wire.ask(command)
-        except TimeoutError as error:
-            self.late_answers += 1
-            self._failures += 1
-            if self._failures >= FAILURES_MAX and self._wire is wire:
-                wire.abort("it answers too late")
-            raise RedisUnavailable("Redis did not answer in time") from error
-        self._failures = 0
-        return reply
+    def _count_late_answer(self, wire: Wire) -> None:
+        self.late_answers += 1
+        self._failures += 1
+        if self._failures >= FAILURES_MAX and self._wire is wire:
+            wire.abort("it answers too late")
 
     async def keep(self) -> None:
         """Connect, and again whenever the connection is lost, until cancelled."""
