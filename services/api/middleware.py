@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.client_address import TrustedProxies
-from services.runtime.ids import new_id_text
+from services.runtime.ids import request_id_text
 from services.runtime.logs import log, log_often, request_id
 
 SAFE_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"x-frame-options", b"DENY"), (b"referrer-policy", b"no-referrer"))
@@ -102,7 +102,7 @@ def id_of(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _ACCEPTED_ID.fullmatch(value):
             return str(value.decode())
-    return new_id_text()
+    return request_id_text()
 
 
 def _route_of(scope: Scope) -> str:

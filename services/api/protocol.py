@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from services.api.errors import refuse_unparsed
 from services.api.guards import HOLD_BACK
 from services.api.middleware import NOT_FOR_OTHERS, SAFE_HEADERS
-from services.runtime.ids import new_id_text
+from services.runtime.ids import request_id_text
 from services.runtime.logs import log, request_id
 
 HEAD_SECONDS = 5  # from its first byte to its last; the first head of a connection from when that was made
@@ -50,6 +50,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_bytes = 0  # of the head that is arriving, without the chunk in which it began
         self._chunk_bytes = 0
         self._refused_with = HTTPStatus.BAD_REQUEST
+        self._unsent: list[bytes] = []
         self._extensions = {HOLD_BACK: self.hold_back}
         self._head_deadline: asyncio.TimerHandle | None = None
         self._abort_deadline: asyncio.TimerHandle | None = None
@@ -58,7 +59,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._wire = transport
         # All that uvicorn uses of a transport, with our own way to close it.
         self.transport = SimpleNamespace(  # type: ignore[assignment]
-            write=transport.write,
+            write=self._write,
             pause_reading=transport.pause_reading,
             resume_reading=transport.resume_reading,
             get_extra_info=transport.get_extra_info,
@@ -178,13 +179,25 @@ class GuardedProtocol(HttpToolsProtocol):
                 return
             cycle.disconnected = True  # its body is broken: whoever reads it waits no longer
             cycle.message_event.set()
-        self._wire.write(_refusal(status, self.server_state.default_headers))
+        self._write(_refusal(status, self.server_state.default_headers))
         self._close()
+
+    def _write(self, data: bytes) -> None:
+        """Together with what else is said in this turn of the loop: a head and its body are one call of the system, and not two."""
+        if not self._unsent:
+            self.loop.call_soon(self._flush)
+        self._unsent.append(data)
+
+    def _flush(self) -> None:
+        if self._unsent:
+            self._wire.write(b"".join(self._unsent))
+            self._unsent.clear()
 
     def _close(self) -> None:
         """Say that nothing more comes, and leave time to read what was said."""
         if self._is_closing:
             return
+        self._flush()
         self._is_closing = True
         is_being_sent_to = self._is_deaf or (self.cycle is not None and self.cycle.more_body)
         self._is_deaf = True
@@ -212,7 +225,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
 def _refusal(status: HTTPStatus, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """The whole answer, and its line in the log."""
-    own_id = new_id_text()
+    own_id = request_id_text()
     token = request_id.set(own_id)
     try:
         answer = refuse_unparsed(status)
