@@ -2,15 +2,13 @@
 
 bcrypt reads 72 bytes, so what it hashes is an HMAC of the password: of any length, without NUL, and useless to whoever
 steals the table without the pepper. The hash costs a third of a second by design and releases the interpreter's lock: it
-runs in two threads, and a queue that grows longer than its limit is refused instead of being waited for.
+runs in a thread of its own, and a queue that grows longer than its limit is refused instead of being waited for.
 """
 
 import asyncio
 import base64
 import hashlib
 import hmac
-import os
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -28,9 +26,8 @@ T = TypeVar("T")
 # From breaches; of 30,000 those that are long enough to be refused for nothing else.
 COMMON = frozenset(password for password in FREQUENCY_LISTS["passwords"] if len(password) >= PASSWORD_LENGTH_MIN)
 
-THREADS = 2
-NICER_BY = 10  # after the event loop, and still in its turn: at 19 the slowest requests beside it were slower again
-WAITING_MAX = 8  # at cost 12 on two cores the last of them waits about two seconds
+THREADS = 1  # of each process: with as many as there are cores, the event loop waits for its turn behind them
+WAITING_MAX = 8  # at cost 12 the last of them waits about two seconds
 
 
 def refuse_weak(password: str, *, member: str = "password") -> None:
@@ -45,7 +42,7 @@ class Passwords:
     def __init__(self, settings: Settings) -> None:
         self._pepper = settings.password_pepper.get_secret_value().encode()
         self._cost = settings.bcrypt_cost
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="bcrypt", initializer=_give_way)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="bcrypt")
         self._in_hand = 0
         self._signing_in = 0
         # An unknown address costs the same time as a wrong password.
@@ -107,12 +104,6 @@ class Passwords:
 
     def __exit__(self, *_: object) -> None:
         self._threads.shutdown(cancel_futures=True)
-
-
-def _give_way() -> None:
-    """Let the event loop go first: with a hash on every core it would wait for its turn at each request. Only Linux has nice threads."""
-    if sys.platform == "linux":
-        os.nice(NICER_BY)
 
 
 def _cost_of(stored: bytes) -> int:

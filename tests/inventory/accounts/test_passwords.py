@@ -3,8 +3,6 @@
 import asyncio
 import hashlib
 import hmac
-import os
-import sys
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
@@ -88,14 +86,14 @@ async def test_a_hash_of_before_the_cost_was_raised_takes_as_long_as_one_of_toda
 
 async def test_of_any_number_of_hashes_no_more_run_than_there_are_threads(passwords: Passwords, monkeypatch: pytest.MonkeyPatch) -> None:
     running, most, lock = 0, 0, threading.Lock()
-    two_run = threading.Barrier(THREADS)
+    all_run = threading.Barrier(THREADS)
 
     def checkpw(_password: bytes, _stored: bytes) -> bool:
         nonlocal running, most
         with lock:
             running += 1
             most = max(most, running)
-        two_run.wait(timeout=10)  # all threads are at work at once: nobody waits in a queue without need
+        all_run.wait(timeout=10)  # all threads are at work at once: nobody waits in a queue without need
         with lock:
             running -= 1
         return False
@@ -121,12 +119,3 @@ async def test_a_full_queue_refuses_at_once_and_empties_again(passwords: Passwor
 @pytest.mark.parametrize("stored", ["", "x", "$2b$04$short", "$2b$04$" + "x" * 60])
 async def test_what_is_no_hash_is_nobodys(passwords: Passwords, stored: str) -> None:
     assert not await passwords.matches("nobody", stored)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has threads that are nice")
-async def test_who_hashes_lets_the_event_loop_go_first(passwords: Passwords) -> None:
-    await passwords.hash("hunter2")
-
-    [hashing] = [thread for thread in threading.enumerate() if thread.name.startswith("bcrypt")]
-    loop, its = (os.getpriority(os.PRIO_PROCESS, thread.native_id or 0) for thread in (threading.current_thread(), hashing))
-    assert its > loop
