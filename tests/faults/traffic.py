@@ -14,11 +14,12 @@ SKUS = ("CAP", "MUG", "PEN", "TEE")
 
 
 class Traffic:
-    """Of ten requests eight look at a product, one at a list, and one buys. Nothing is cached."""
+    """Of ten requests eight look at a product, one at a list, and one buys."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
         self.orders: set[str] = set()  # keys
+        self.is_past_copies = False  # whether those who look want the database's word
 
     async def open(self) -> None:
         for sku in SKUS:
@@ -29,7 +30,8 @@ class Traffic:
 
     async def look(self, _: str) -> httpx.Response:
         """One of nine at a list."""
-        return await self.client.http.get(random.choice(("/v1/products", *(f"/v1/products/{sku}" for sku in SKUS * 2))))
+        path = random.choice(("/v1/products", *(f"/v1/products/{sku}" for sku in SKUS * 2)))
+        return await self.client.http.get(path, params={"consistency": "strong"} if self.is_past_copies else {})
 
     async def buy(self, key: str) -> httpx.Response:
         self.orders.add(key)

@@ -23,6 +23,7 @@ _LAST_ANSWERS = 25  # half a second of them
 async def test_while_the_database_restarts_everybody_is_told_to_come_back(
     traffic: Traffic, database: Database, postgres: OwnPostgres, *, how: signal.Signals, rounds: Rounds
 ) -> None:
+    traffic.is_past_copies = True
     async with load(traffic.ask, per_second=_PER_SECOND) as running:
         for _ in range(rounds(quick=1, proof=5)):
             await running.succeeds(times=_LAST_ANSWERS, within_seconds=10)
