@@ -14,7 +14,7 @@ from starlette.types import Scope, Send
 
 from services.api.client_address import TrustedProxies
 from services.api.copies import CopyResponse
-from services.api.dependencies import Assembled
+from services.api.dependencies import PRECONDITION_LENGTH_MAX, Assembled
 from services.api.edge import Asked, asker, find_caller
 from services.api.middleware import add_headers, id_of, log_request, path_of
 from services.api.route_table import Route, RouteTable
@@ -24,7 +24,6 @@ from services.runtime import rate_limits
 from services.runtime.errors import Refusal
 
 PATHS_REMEMBERED_MAX = 8_192  # some 4 MB
-IF_NONE_MATCH_LENGTH_MAX = 1_000  # the route refuses longer ones
 
 CopyKey = Callable[[str], str]
 _path_key: TypeAdapter[str] = TypeAdapter(PathKey)
@@ -101,7 +100,7 @@ def _is_plain(scope: Scope) -> bool:
     for name, value in scope["headers"]:
         if name == b"if-none-match":
             seen += 1
-            if len(value) > IF_NONE_MATCH_LENGTH_MAX:
+            if len(value) > PRECONDITION_LENGTH_MAX:
                 return False
         elif name in _NOT_PLAIN:
             return False

@@ -74,6 +74,7 @@ class Recorded:
     created_at: datetime
 
 
+_RECORDED = (outbox.c.event_id, outbox.c.name, outbox.c.entity_id, outbox.c.facts, outbox.c.request_id, outbox.c.created_at)
 _APPEND = insert(outbox)
 _NEXT = (
     select(outbox.c.event_id)
@@ -82,14 +83,9 @@ _NEXT = (
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
 )
-_TAKE = (
-    update(outbox)
-    .where(outbox.c.event_id.in_(_NEXT.scalar_subquery()))
-    .values(done_at=func.clock_timestamp())
-    .returning(outbox.c.event_id, outbox.c.name, outbox.c.entity_id, outbox.c.facts, outbox.c.request_id, outbox.c.created_at)
-)
+_TAKE = update(outbox).where(outbox.c.event_id.in_(_NEXT.scalar_subquery())).values(done_at=func.clock_timestamp()).returning(*_RECORDED)
 _PEEK = (
-    select(outbox.c.event_id, outbox.c.name, outbox.c.entity_id, outbox.c.facts, outbox.c.request_id, outbox.c.created_at)
+    select(*_RECORDED)
     .where(outbox.c.done_at.is_(None), outbox.c.name == func.any(bindparam("names", type_=ARRAY(Text))))
     .order_by(outbox.c.event_id)
     .limit(bindparam("limit"))

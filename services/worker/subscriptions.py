@@ -12,7 +12,7 @@ from services.inventory.accounts.events import (
     PasswordForgotten,
     SessionReused,
 )
-from services.inventory.catalog.copies import product_key, warehouse_key
+from services.inventory.catalog.copies import keys_of_product, keys_of_warehouse
 from services.inventory.catalog.events import ProductChanged, WarehouseChanged
 from services.inventory.notifications.announcing import note_crossing
 from services.inventory.notifications.commands import notify_owner
@@ -30,8 +30,8 @@ from services.runtime.outbox import Recorded
 
 # Events whose reaction is to delete copies, which the relay does itself: it may happen twice, and must not wait behind mails.
 COPIES: Mapping[str, Callable[[Mapping[str, str]], Sequence[str]]] = {
-    ProductChanged.name: lambda facts: (product_key(facts["product_id"]), product_key(facts["sku"])),
-    WarehouseChanged.name: lambda facts: (warehouse_key(facts["warehouse_id"]), warehouse_key(facts["code"])),
+    ProductChanged.name: lambda facts: keys_of_product(facts["product_id"], facts["sku"]),
+    WarehouseChanged.name: lambda facts: keys_of_warehouse(facts["warehouse_id"], facts["code"]),
 }
 
 Reaction = Callable[[AsyncConnection, Recorded], Awaitable[None]]

@@ -225,7 +225,7 @@ async def change_product(
 ) -> ProductOut:
     """What is absent stays, null removes; attributes are merged one by one. What changes nothing leaves the ETag as it is."""
     product = await database.transact(commands.change_product, key, body.patch(), precondition)
-    await forget(cache, keys_of_product(product))
+    await forget(cache, keys_of_product(product.product_id, product.sku))
     response.headers["ETag"] = f'"{product.version}"'
     return ProductOut.of(product)
 
@@ -240,4 +240,5 @@ async def change_product(
 @limits.account
 async def archive_product(key: ArchivedKey, precondition: CurrentVersion, database: CurrentDatabase, cache: CurrentCache) -> None:
     """It still reads by id and sku, leaves the lists, and takes no new orders. Archiving it again changes nothing."""
-    await forget(cache, keys_of_product(await database.transact(archiving.archive_product, key, precondition)))
+    product = await database.transact(archiving.archive_product, key, precondition)
+    await forget(cache, keys_of_product(product.product_id, product.sku))

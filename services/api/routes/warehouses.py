@@ -155,7 +155,7 @@ async def change_warehouse(
 ) -> WarehouseOut:
     """What is absent stays. What changes nothing leaves the ETag as it is."""
     warehouse = await database.transact(commands.change_warehouse, key, body.patch(), precondition)
-    await forget(cache, keys_of_warehouse(warehouse))
+    await forget(cache, keys_of_warehouse(warehouse.warehouse_id, warehouse.code))
     response.headers["ETag"] = f'"{warehouse.version}"'
     return WarehouseOut.of(warehouse)
 
@@ -170,4 +170,5 @@ async def change_warehouse(
 @limits.account
 async def archive_warehouse(key: ArchivedKey, precondition: CurrentVersion, database: CurrentDatabase, cache: CurrentCache) -> None:
     """It still reads by id and code, leaves the lists, and takes no new orders. Archiving it again changes nothing."""
-    await forget(cache, keys_of_warehouse(await database.transact(archiving.archive_warehouse, key, precondition)))
+    warehouse = await database.transact(archiving.archive_warehouse, key, precondition)
+    await forget(cache, keys_of_warehouse(warehouse.warehouse_id, warehouse.code))

@@ -1,7 +1,5 @@
 """Under which keys copies of the catalogue are kept: each product and warehouse under everything that it is asked for by."""
 
-from services.inventory.catalog.model import Product, Warehouse
-
 
 def product_key(key: str) -> str:
     """Of a product by its id or sku."""
@@ -13,9 +11,9 @@ def warehouse_key(key: str) -> str:
     return f"warehouse:{key}"
 
 
-def keys_of_product(product: Product) -> tuple[str, str]:
-    return product_key(str(product.product_id)), product_key(product.sku)
+def keys_of_product(product_id: object, sku: str) -> tuple[str, str]:
+    return product_key(str(product_id)), product_key(sku)
 
 
-def keys_of_warehouse(warehouse: Warehouse) -> tuple[str, str]:
-    return warehouse_key(str(warehouse.warehouse_id)), warehouse_key(warehouse.code)
+def keys_of_warehouse(warehouse_id: object, code: str) -> tuple[str, str]:
+    return warehouse_key(str(warehouse_id)), warehouse_key(code)
