@@ -75,6 +75,7 @@ class Copies:
             look: Look | None = self._request.scope["look"]
             copy, source = await self._cache.read(key, lifetime, load, look=look)
         self._cache.answered[source] += 1
+        self._request.scope["x_cache"] = source
         seen = next((value for name, value in self._request.scope["headers"] if name == b"if-none-match"), None)
         return CopyResponse(copy, source, if_none_match=seen, is_head=self._request.method == "HEAD")
 

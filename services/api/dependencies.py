@@ -25,6 +25,7 @@ from services.runtime.database import Database
 from services.runtime.errors import Refusal, Unavailable
 from services.runtime.idempotency import KEY_LENGTH_MAX, IdempotencyKey
 from services.runtime.logs import log
+from services.runtime.metrics import Histogram
 from services.runtime.paging import Cursors
 from services.runtime.preconditions import Precondition, PreconditionMissing
 from services.runtime.rate_limits import Policy, Verdict
@@ -46,6 +47,7 @@ class Assembled:
     redis: Redis
     cache: Cache
     gate: Gate
+    loop_delay: Histogram
 
 
 def assembled(request: Request) -> Assembled:

@@ -72,6 +72,8 @@ class Edge:
 async def _ask(scope: Scope, parts: Assembled) -> Asked:
     table: RouteTable = scope["app"].state.table
     found = table.find(scope["method"], scope["path"])
+    if found is not None:
+        scope["endpoint"] = found.route.endpoint  # the router would say the same, but a refusal here comes before it
     caller = await find_caller(scope, found.route if found else None, parts.access)
     verdict, _ = await parts.gate.ask(table.buckets(found.route if found else None, asker(scope, caller)), None)
     return Asked(caller, verdict, None)

@@ -23,6 +23,7 @@ from services.runtime.errors import (
     Refusal,
     Unauthenticated,
     Unavailable,
+    kinds_of,
 )
 from services.runtime.idempotency import KEY_LENGTH_MAX
 from services.runtime.logs import request_id
@@ -90,6 +91,12 @@ _OF_THE_SERVER: Mapping[int, tuple[str, str, str]] = {
     431: ("headers_too_large", "Headers too large", "all headers together may have at most 32 KiB"),
 }
 _WORDS = {"missing": "is required", "extra_forbidden": "is not known here"}
+
+
+def codes() -> set[str]:
+    """Every code that an answer of ours may have."""
+    of_others = {words[0] for words in (*_OF_THE_FRAMEWORK.values(), *_OF_THE_SERVER.values())}
+    return of_others | {kind.code for kind in kinds_of() if hasattr(kind, "code")}
 
 
 def install(app: FastAPI) -> None:

@@ -14,6 +14,7 @@ from starlette.types import Scope, Send
 
 from services.api.client_address import TrustedProxies
 from services.api.copies import CopyResponse
+from services.api.counts import Counts
 from services.api.dependencies import PRECONDITION_LENGTH_MAX, Assembled
 from services.api.edge import Asked, asker, find_caller
 from services.api.middleware import add_headers, id_of, log_request, path_of
@@ -22,6 +23,7 @@ from services.api.wire import PathKey
 from services.inventory.accounts.permissions import PERMISSIONS
 from services.runtime import rate_limits
 from services.runtime.errors import Refusal
+from services.runtime.trips import count_trips
 
 PATHS_REMEMBERED_MAX = 8_192  # some 4 MB
 
@@ -41,10 +43,11 @@ class Wanted(NamedTuple):
 class FastPath:
     """Answers what it can."""
 
-    def __init__(self, table: RouteTable, proxies: TrustedProxies, copied: Mapping[Callable[..., Any], CopyKey]) -> None:
+    def __init__(self, table: RouteTable, proxies: TrustedProxies, counts: Counts, copied: Mapping[Callable[..., Any], CopyKey]) -> None:
         """`copied` says of a route under which key its answer is kept, by the one thing that its path names."""
         self._table = table
         self._proxies = proxies
+        self._counts = counts
         self._copied = copied
         self._wanted = lru_cache(PATHS_REMEMBERED_MAX)(self._look_up)
 
@@ -66,12 +69,16 @@ class FastPath:
         add_headers(headers, scope, own_id.encode())
         await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
-        log_request(scope, wanted.route.template, time.perf_counter() - started, request_id=own_id)
+        seconds = time.perf_counter() - started
+        self._counts.ended(scope, wanted.route.template, seconds)
+        log_request(scope, wanted.route.template, seconds, request_id=own_id)
         return True
 
     async def _copy(self, scope: Scope, wanted: Wanted) -> CopyResponse | None:
         parts: Assembled = scope["app"].state.assembled
         self._proxies.mark(scope)
+        scope["trips"] = count_trips()
+        scope["endpoint"] = wanted.route.endpoint
         caller = await find_caller(scope, wanted.route, parts.access)
         if isinstance(caller, Refusal) or wanted.route.permission not in PERMISSIONS[caller.role if caller else None]:
             return None
@@ -80,6 +87,7 @@ class FastPath:
         if look is None or look.copy is None or look.is_ours:
             return None
         parts.cache.answered[look.source] += 1
+        scope["x_cache"] = look.source
         seen = next((value for name, value in scope["headers"] if name == b"if-none-match"), None)
         return CopyResponse(look.copy, look.source, if_none_match=seen, is_head=scope["method"] == "HEAD")
 

@@ -1,5 +1,6 @@
 """Whether a request may come in, and the copy of its answer: one question to Redis, or none while Redis does not answer."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from redis.exceptions import RedisError
@@ -17,7 +18,7 @@ class Gate:
 
     def __init__(self, redis: Redis, cache: Cache, settings: Settings) -> None:
         self.decided_alone = 0
-        self.refused = 0
+        self.refused: Counter[str] = Counter()  # by policy
         self._redis = redis
         self._cache = cache
         self._factor = settings.rate_limit_factor
@@ -54,6 +55,6 @@ class Gate:
         policy = verdict.refused_by
         if policy is None:
             return
-        self.refused += 1
+        self.refused[policy.name] += 1
         wait = verdict.retry_after_seconds
         raise RateLimited(limit=policy.name, burst=policy.burst, seconds=policy.seconds, retry_after_seconds=wait)

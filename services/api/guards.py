@@ -10,6 +10,7 @@ from http import HTTPStatus
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.api.counts import Counts
 from services.api.errors import answer_to, internal_error, refuse_unread
 from services.runtime.errors import Overloaded
 
@@ -34,9 +35,9 @@ class TooManyInFlight(Overloaded):
 class Guards:
     """Wraps everything that does work."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, counts: Counts) -> None:
         self._app = app
-        self._in_flight = 0
+        self._counts = counts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -79,15 +80,15 @@ class Guards:
         return run
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._in_flight >= IN_FLIGHT_MAX and scope["path"] not in _ALWAYS_ANSWERED:
+        if self._counts.in_flight >= IN_FLIGHT_MAX and scope["path"] not in _ALWAYS_ANSWERED:
             scope["refused_with"] = TooManyInFlight.code
             await answer_to(TooManyInFlight(), instance=scope["path"])(scope, receive, send)
             return
-        self._in_flight += 1
+        self._counts.in_flight += 1
         try:
             await self._app(scope, receive, send)
         finally:
-            self._in_flight -= 1
+            self._counts.in_flight -= 1
 
 
 def _hold_back(scope: Scope) -> None:

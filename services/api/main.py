@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from services.api import errors
 from services.api.account import pages as account_pages
 from services.api.client_address import TrustedProxies
+from services.api.counts import Counts
 from services.api.dependencies import Assembled
 from services.api.docs import pages as docs_pages
 from services.api.document import ABOUT, Documented
@@ -21,6 +22,7 @@ from services.api.errors import KEY_HEADER
 from services.api.fast_path import FastPath
 from services.api.gate import Gate
 from services.api.guards import Guards
+from services.api.metrics import of_app
 from services.api.middleware import EveryRequest
 from services.api.once import REPLAYED_HEADER
 from services.api.route_table import RouteTable
@@ -49,6 +51,8 @@ from services.inventory.accounts.sessions import RefreshTokens
 from services.inventory.accounts.tokens import Tokens
 from services.inventory.catalog.copies import product_key, warehouse_key
 from services.runtime.cache import Cache
+from services.runtime.loop_delay import watch_loop
+from services.runtime.metrics import export
 from services.runtime.paging import Cursors
 from services.runtime.redis import open_redis
 from services.runtime.resources import open_resources
@@ -121,10 +125,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(account_pages.router)
     app.state.templates = {context.endpoint: context.path for context in iter_route_contexts(app.routes)}
     app.state.table = RouteTable(app.routes, limit_factor=settings.rate_limit_factor)
+    app.state.counts = Counts()
     proxies = TrustedProxies(settings.trusted_proxies)
     _guard(app, settings, proxies)
     if settings.fast_path == "on":
-        app.fast_path = FastPath(app.state.table, proxies, _COPIED)
+        app.fast_path = FastPath(app.state.table, proxies, app.state.counts, _COPIED)
     return app
 
 
@@ -135,23 +140,24 @@ async def _assemble(settings: Settings) -> AsyncIterator[Assembled]:
     async with (
         open_resources(settings, application="holdfast-api") as resources,
         open_redis(settings.cache_url.get_secret_value(), timeout_seconds=timeout_seconds) as redis,
+        watch_loop() as loop_delay,
     ):
         with Passwords(settings) as passwords:
             access = Access(resources.database, Tokens(settings))
             cache = Cache(redis if settings.cache == "on" else None)
             yield Assembled(
                 *(resources, passwords, RefreshTokens(settings), access, Cursors(settings)),
-                *(redis, cache, Gate(redis, cache, settings)),
+                *(redis, cache, Gate(redis, cache, settings), loop_delay),
             )
 
 
 def _guard(app: FastAPI, settings: Settings, proxies: TrustedProxies) -> None:
     """What stands around the routes, from the inside out: the last one added is the first to see a request."""
     app.add_middleware(Edge)
-    app.add_middleware(Guards)
+    app.add_middleware(Guards, counts=app.state.counts)
     if settings.cors_origins:
         _let_browsers_in(app, settings.cors_origins)
-    app.add_middleware(EveryRequest, proxies=proxies)
+    app.add_middleware(EveryRequest, proxies=proxies, counts=app.state.counts)
 
 
 def _let_browsers_in(app: FastAPI, origins: Sequence[str]) -> None:
@@ -167,7 +173,9 @@ def _let_browsers_in(app: FastAPI, origins: Sequence[str]) -> None:
 
 def serve() -> FastAPI:
     """What each worker of the server runs."""
-    app = create_app(start_process(logs_in_background=True))
+    settings = start_process(logs_in_background=True)
+    app = create_app(settings)
+    export(settings, "api", lambda: of_app(app))
     _spare_the_collector()
     return app
 

@@ -13,23 +13,28 @@ from urllib.parse import unquote
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.client_address import TrustedProxies
+from services.api.counts import NO_ROUTE, Counts
+from services.api.once import REPLAYED_HEADER
 from services.runtime.ids import request_id_text
 from services.runtime.logs import log, log_often, request_id
+from services.runtime.trips import count_trips
 
 SAFE_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"x-frame-options", b"DENY"), (b"referrer-policy", b"no-referrer"))
 
 _ENCRYPTED_ONLY = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")  # browsers ask in clear no more for a year
 NOT_FOR_OTHERS = (b"cache-control", b"private, no-store")
 _ACCEPTED_ID = re.compile(rb"[A-Za-z0-9-]{8,64}")
+_REPLAYED = REPLAYED_HEADER.lower().encode()
 _QUIET = {"/livez", "/readyz"}  # asked every few seconds, and of interest only when they fail
 
 
 class EveryRequest:
     """Wraps the whole app."""
 
-    def __init__(self, app: ASGIApp, proxies: TrustedProxies) -> None:
+    def __init__(self, app: ASGIApp, proxies: TrustedProxies, counts: Counts) -> None:
         self._app = app
         self._proxies = proxies
+        self._counts = counts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -40,22 +45,25 @@ class EveryRequest:
         self._proxies.mark(scope)
         own_id = id_of(scope)
         token = request_id.set(own_id)
+        scope.setdefault("trips", count_trips())
         try:
-            await self._app(scope, receive, _with_headers(scope, own_id.encode(), send))
+            await self._app(scope, receive, self._with_headers(scope, own_id.encode(), send))
         finally:
+            route, seconds = _route_of(scope), time.perf_counter() - started
+            self._counts.ended(scope, route, seconds)
             if scope["path"] not in _QUIET or scope.get("status") != HTTPStatus.OK:
-                log_request(scope, _route_of(scope), time.perf_counter() - started)
+                log_request(scope, route, seconds)
             request_id.reset(token)
 
+    def _with_headers(self, scope: Scope, own_id: bytes, send: Send) -> Send:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                scope["status"] = message["status"]
+                self._counts.replays += any(name == _REPLAYED for name, _ in message["headers"])
+                add_headers(message["headers"], scope, own_id)
+            await send(message)
 
-def _with_headers(scope: Scope, own_id: bytes, send: Send) -> Send:
-    async def send_with_headers(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            scope["status"] = message["status"]
-            add_headers(message["headers"], scope, own_id)
-        await send(message)
-
-    return send_with_headers
+        return send_with_headers
 
 
 def add_headers(headers: list[tuple[bytes, bytes]], scope: Scope, own_id: bytes) -> None:
@@ -68,14 +76,18 @@ def add_headers(headers: list[tuple[bytes, bytes]], scope: Scope, own_id: bytes)
 
 
 def log_request(scope: Scope, route: str, seconds: float, **more: str) -> None:
-    """The line says what the layers within have left in the scope: status, refused_with, account_id, error."""
+    """The line says what the layers within have left in the scope: status, trips, x_cache, refused_with, account_id, error."""
     facts: dict[str, Any] = {
         "method": scope["method"],
         "route": route,
         "status": scope.get("status"),
         "duration_ms": round(seconds * 1000, 1),
+        "database_trips": scope["trips"].database,
+        "redis_trips": scope["trips"].redis,
         **more,
     }
+    if "x_cache" in scope:
+        facts["cache"] = scope["x_cache"]
     if "refused_with" in scope:
         facts["code"] = scope["refused_with"]
     if "account_id" in scope:
@@ -108,4 +120,4 @@ def id_of(scope: Scope) -> str:
 def _route_of(scope: Scope) -> str:
     """The template of the path, never the path: that holds ids, and whatever a scanner makes up."""
     templates: Mapping[object, str] = scope["app"].state.templates if "app" in scope else {}
-    return templates.get(scope.get("endpoint"), "(no route)")
+    return templates.get(scope.get("endpoint"), NO_ROUTE)

@@ -179,6 +179,7 @@ class GuardedProtocol(HttpToolsProtocol):
                 return
             cycle.disconnected = True  # its body is broken: whoever reads it waits no longer
             cycle.message_event.set()
+        self.app.state.counts.refused_unparsed(status)
         self._write(_refusal(status, self.server_state.default_headers))
         self._close()
 

@@ -43,6 +43,7 @@ class RouteTable:
         """`limit_factor` makes every limit more generous; 0 is none at all."""
         self.routes = list(_routes(routes, limit_factor))
         self._elsewhere = _scaled([OVERALL], limit_factor)
+        self.policies = {limit.policy.name for route in self.routes for limit in route.limits}
         self._by_depth: dict[tuple[str, int], list[Route]] = {}
         for route in self.routes:
             self._by_depth.setdefault(_shelf(route.template), []).append(route)

@@ -39,6 +39,17 @@ class Source(StrEnum):
     BYPASS = "bypass"  # the database, because that was asked for or there is no Redis
 
 
+class Fill(StrEnum):
+    """What became of a read that a lease allowed to be kept."""
+
+    KEPT = "kept"
+    REFUSED = "refused"  # its lease was gone: what was read may be from before a change
+    FAILED = "failed"  # nothing was read, or Redis did not take it
+
+
+_FILLS = {1: Fill.KEPT, 0: Fill.REFUSED, None: Fill.FAILED}  # by what fill_copy.lua says
+
+
 @dataclass(frozen=True, slots=True)
 class Copy:
     """An answer: its body, and the headers that say something about it, as they go over the wire."""
@@ -81,7 +92,10 @@ class Cache:
     """The copies that the processes of one deployment share. Counts what became of each question, for the metrics."""
 
     def __init__(self, redis: Redis | None) -> None:
-        self.answered: dict[Source, int] = dict.fromkeys(Source, 0)
+        self.answered: dict[str, int] = dict.fromkeys(Source, 0)
+        self.leases = 0  # to fill a copy, that this process got
+        self.waits = 0  # for what somebody else fills
+        self.fills: dict[str, int] = dict.fromkeys(Fill, 0)
         self._redis = redis
         self._process = secrets.token_hex(6)
         self._numbers = itertools.count()
@@ -141,6 +155,10 @@ class Cache:
     async def _fly(self, key: str, lifetime: Lifetime, load: Callable[[], Awaitable[Copy]], look: Look) -> Copy:
         """One read for all of this process who saw the same lease: it was in force when they asked, so nothing has changed since."""
         token = look.filler or b""
+        if look.is_ours:
+            self.leases += 1
+        else:
+            self.waits += 1
         # Who may fill does, even if others who saw the lease came first and wait: nobody else would.
         flight = None if look.is_ours else self._flights.get(token)
         if flight is None:
@@ -153,10 +171,12 @@ class Cache:
         try:
             copy = await load()
         except BaseException:
+            self.fills[Fill.FAILED] += 1
             await self._try(_GIVE_BACK, (f"lease:{key}",), token)
             raise
         fresh_ms = round(lifetime.fresh_ms * random.uniform(1 - JITTER, 1))  # noqa: S311  # jitter, not a secret
-        await self._try(_FILL, (f"copy:{key}", f"lease:{key}"), token, fresh_ms, lifetime.stale_ms, copy.pack())
+        is_kept = await self._try(_FILL, (f"copy:{key}", f"lease:{key}"), token, fresh_ms, lifetime.stale_ms, copy.pack())
+        self.fills[_FILLS[is_kept]] += 1
         return copy
 
     async def _wait(self, key: str, lifetime: Lifetime, load: Callable[[], Awaitable[Copy]]) -> Copy:
@@ -173,13 +193,12 @@ class Cache:
                 return await self._fill(key, lifetime, load, look.filler or b"")
         return await self.read_past(key, load)
 
-    async def _try(self, script: Script, keys: Sequence[Part], *arguments: Part) -> None:
+    async def _try(self, script: Script, keys: Sequence[Part], *arguments: Part) -> int | None:
         """A copy that is not kept is read again, a lease that is not given back ends."""
         try:
-            if self._redis is not None:
-                await self._redis.run(script, keys, *arguments)
+            return await self._redis.run(script, keys, *arguments) if self._redis is not None else None
         except RedisError:
-            return
+            return None
 
     async def _read_after(self, before: "asyncio.Task[Copy] | None", key: str, load: Callable[[], Awaitable[Copy]]) -> Copy:
         if before is not None:

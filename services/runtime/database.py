@@ -6,36 +6,30 @@ commit. When PostgreSQL asks for another try it runs the whole command again, so
 
 import asyncio
 import random
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from time import monotonic
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 import asyncpg
-import orjson
-from sqlalchemy import MetaData, event
-from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy import AsyncAdaptedQueuePool, MetaData, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from services.runtime.engine import NO_ANSWER, make_engine
 from services.runtime.errors import Overloaded, Refusal, Unavailable
+from services.runtime.metrics import Histogram
 from services.runtime.settings import Settings
+from services.runtime.trips import current_trips
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 metadata = MetaData()  # every table of the product; migrations compare it with the database
 
-LOCK_TIMEOUT_MS = 400  # below deadlock_timeout (1 s), so that a retry still fits
-STATEMENT_TIMEOUT_MS = 5_000
-IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
-COMMAND_TIMEOUT_SECONDS = 6  # our own deadline, for a server that hangs: the statement's plus one second
-POOL_WAIT_SECONDS = 0.9  # a burst passes within a second; a longer queue would only hide that we are overloaded
 POOL_QUEUE_MAX = 128  # what a pool of five serves in a third of a second; with a longer queue everybody waits in vain
-CONNECTION_WAIT_SECONDS = 0.95  # the same with connecting, where the pool has to: a server that hangs is no longer waited for
-RECYCLE_SECONDS = 1_800
+CONNECTION_WAIT_SECONDS = 0.95  # for the pool and, where it has to, for connecting: a server that hangs is no longer waited for
 
 RETRIES_MAX = 3
 RETRY_WINDOW_SECONDS = 0.5  # a try that begins by then and waits for a lock still ends within a second
@@ -43,10 +37,6 @@ RETRY_WAIT_SECONDS = 0.02
 
 _ANOTHER_TRY = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock timeout
 _STATEMENT_TOO_LONG = "57014"
-_NO_ANSWER = (
-    *(ConnectionError, TimeoutError, socket.gaierror),  # refused, reset, silent, or no such host
-    *(asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError),  # gone while SQLAlchemy greets it
-)
 _CONNECTION_CLASSES = ("08", "53", "57P")  # connection failed, too many connections, server shutting down or starting
 
 
@@ -75,12 +65,26 @@ class DatabaseUnavailable(Unavailable):
 
 
 class Database:
-    """Where units of work run."""
+    """Where units of work run. Counts what it does in plain numbers, for the metrics."""
 
     def __init__(self, engine: AsyncEngine) -> None:
+        self.waiting = 0  # units of work without a connection yet
+        self.waited = Histogram()
+        self.round_trips = 0
+        self.retries = 0
         self._engine = engine
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._queue_length = 0
+        event.listen(engine.sync_engine, "before_cursor_execute", self._count_statement)
+
+    @property
+    def connections(self) -> Mapping[str, int]:
+        """Of the pool, by what they do at the moment."""
+        pool = cast(AsyncAdaptedQueuePool, self._engine.pool)
+        return {"in_use": pool.checkedout(), "idle": pool.checkedin()}
+
+    @property
+    def connections_max(self) -> int:
+        return cast(AsyncAdaptedQueuePool, self._engine.pool).size()
 
     async def transact(self, command: Callable[Concatenate[AsyncConnection, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run the command in one transaction and return its result once that has committed.
@@ -92,9 +96,10 @@ class Database:
 
         async def attempt() -> T:
             async with self._connect(self._engine) as connection, connection.begin():
+                self._count_trips(2)  # BEGIN, and COMMIT or ROLLBACK
                 return await command(connection, *args, **kwargs)
 
-        return await _with_retries(attempt)
+        return await self._with_retries(attempt)
 
     async def autocommit(self, statement: Callable[Concatenate[AsyncConnection, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run statements that are transactions of their own: reads, or a function such as `reserve`.
@@ -106,101 +111,65 @@ class Database:
             async with self._connect(self._autocommit) as connection:
                 return await statement(connection, *args, **kwargs)
 
-        return await _with_retries(attempt)
+        return await self._with_retries(attempt)
+
+    async def _with_retries(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        started, tries = monotonic(), 0
+        while True:
+            try:
+                return await attempt()
+            except (Refusal, DBAPIError, PoolTimeout, *NO_ANSWER) as error:
+                refusal = error if isinstance(error, Refusal) else _refusal(error)
+                if refusal is None:
+                    _forget_row(error)
+                    raise
+                tries += 1
+                if not refusal.transient or tries > RETRIES_MAX or monotonic() - started >= RETRY_WINDOW_SECONDS:
+                    raise refusal from (None if refusal is error else error)
+            self.retries += 1
+            await asyncio.sleep(random.uniform(0, RETRY_WAIT_SECONDS * 2**tries))  # noqa: S311  # jitter, not a secret
 
     @asynccontextmanager
     async def _connect(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         """A connection of the pool, if there is one in time."""
-        if self._queue_length >= POOL_QUEUE_MAX:
+        if self.waiting >= POOL_QUEUE_MAX:
             raise PoolExhausted
-        self._queue_length += 1
+        self.waiting += 1
+        asked_at = monotonic()
         try:
             async with asyncio.timeout(CONNECTION_WAIT_SECONDS):
                 connection = await engine.connect().start()
         finally:
-            self._queue_length -= 1
+            self.waiting -= 1
+            self.waited.observe(monotonic() - asked_at)
         try:
             yield connection
         finally:
             await connection.close()
 
+    def _count_statement(self, *_: object) -> None:
+        self._count_trips(1)
+
+    def _count_trips(self, trips: int) -> None:
+        self.round_trips += trips
+        current_trips().database += trips
+
 
 @asynccontextmanager
 async def open_database(settings: Settings, *, application: str) -> AsyncIterator[Database]:
     """A pool of connections that closes with the context; nothing connects before the first use."""
-    engine = create_async_engine(
-        settings.pooled_url,
-        connect_args=_connect_arguments(settings, application),
-        pool_size=settings.database_pool_size,
-        max_overflow=0,
-        pool_timeout=POOL_WAIT_SECONDS,
-        pool_use_lifo=True,  # a quiet service keeps few connections warm, instead of all of them lukewarm
-        pool_recycle=RECYCLE_SECONDS,
-        skip_autocommit_rollback=True,
-        json_serializer=lambda value: orjson.dumps(value).decode(),
-        json_deserializer=orjson.loads,
-        echo=settings.sql == "on",
-        hide_parameters=True,  # an error's text goes into the log; addresses and hashes must not
-    )
-    event.listen(engine.sync_engine, "checkout", _refuse_closed)
-    event.listen(engine.sync_engine, "handle_error", _hang_up)
+    engine = make_engine(settings, application)
     try:
         yield Database(engine)
     finally:
         await engine.dispose()
 
 
-def _refuse_closed(connection: DBAPIConnection, *_: object) -> None:
-    """After a restart of PostgreSQL the pool replaces what it has, instead of answering with one error for each. No round trip."""
-    if connection.driver_connection.is_closed():
-        raise DisconnectionError
-
-
-def _hang_up(context: ExceptionContext) -> None:
-    """On a server that does not answer, at once: SQLAlchemy would ask it to roll back and wait for that as long again."""
-    driver = context.connection.connection.driver_connection if context.connection is not None else None
-    if driver is not None and isinstance(context.original_exception, _NO_ANSWER):
-        driver.terminate()
-        context.is_disconnect = True
-
-
-def _connect_arguments(settings: Settings, application: str) -> dict[str, object]:
-    arguments: dict[str, object] = {"command_timeout": COMMAND_TIMEOUT_SECONDS}
-    if settings.has_pooler:
-        # A pooler hands one session to many of us: no statement names of our own, no start-up parameters.
-        return arguments | {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
-    return arguments | {
-        "server_settings": {
-            "application_name": application,
-            "lock_timeout": str(LOCK_TIMEOUT_MS),
-            "statement_timeout": str(STATEMENT_TIMEOUT_MS),
-            "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
-            "jit": "off",  # our statements are short; compiling them would take longer than running them
-        }
-    }
-
-
-async def _with_retries(attempt: Callable[[], Awaitable[T]]) -> T:
-    started, tries = monotonic(), 0
-    while True:
-        try:
-            return await attempt()
-        except (Refusal, DBAPIError, PoolTimeout, *_NO_ANSWER) as error:
-            refusal = error if isinstance(error, Refusal) else _refusal(error)
-            if refusal is None:
-                _forget_row(error)
-                raise
-            tries += 1
-            if not refusal.transient or tries > RETRIES_MAX or monotonic() - started >= RETRY_WINDOW_SECONDS:
-                raise refusal from (None if refusal is error else error)
-        await asyncio.sleep(random.uniform(0, RETRY_WAIT_SECONDS * 2**tries))  # noqa: S311  # jitter, not a secret
-
-
 def _refusal(error: Exception) -> Refusal | None:
     """What a failure of the database means to the caller; None for a failure that is a bug of ours."""
     if isinstance(error, PoolTimeout):
         return PoolExhausted()
-    if not isinstance(error, DBAPIError):  # one of _NO_ANSWER
+    if not isinstance(error, DBAPIError):  # one of NO_ANSWER
         return DatabaseUnavailable()
     state = sqlstate(error)
     if state in _ANOTHER_TRY or type(error.orig).__name__ == "InvalidCachedStatementError":

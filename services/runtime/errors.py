@@ -4,7 +4,7 @@ A feature's refusal subclasses one of the kinds and adds a code for programs, a 
 process translates kinds once: the API to a status code, the worker to what it writes on its row.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 Fault = Mapping[str, str | int | None]  # one place where the request is wrong: a pointer and the facts about it
@@ -25,6 +25,13 @@ class Refusal(Exception):
         super().__init__(detail)
         self.detail = detail
         self.faults = tuple(faults)
+
+
+def kinds_of(refusal: type[Refusal] = Refusal) -> Iterable[type[Refusal]]:
+    """This kind, and all that are more special."""
+    yield refusal
+    for kind in refusal.__subclasses__():
+        yield from kinds_of(kind)
 
 
 class Malformed(Refusal):

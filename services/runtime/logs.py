@@ -53,6 +53,11 @@ def log_often(event: str, facts: dict[str, Any]) -> None:
     _background[0].msg(orjson.dumps(_stamp(None, "info", facts)))
 
 
+def lines_dropped() -> int:
+    """How many lines of this process nobody read in time. Without a thread that writes them there are none: logging waits."""
+    return sum(writer.dropped for writer in _background)
+
+
 def _in_background() -> Callable[..., LogWriter]:
     writer = LogWriter(sys.stdout.fileno())
     _background[:] = [writer]

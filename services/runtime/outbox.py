@@ -7,20 +7,24 @@ often anything is killed in between. Never page through it by its ids: they are 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import ClassVar, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
     BigInteger,
     Column,
+    ColumnElement,
     DateTime,
+    Float,
     Identity,
     Index,
+    Select,
     Table,
     Text,
     Uuid,
     bindparam,
+    cast,
     func,
     insert,
     select,
@@ -74,6 +78,19 @@ class Recorded:
     created_at: datetime
 
 
+class Backlog(NamedTuple):
+    """What is owed and not done."""
+
+    depth: int
+    oldest_seconds: float  # how long the oldest of it has waited; 0 if there is none
+
+
+def backlog_of(since: Column[datetime], is_owed: ColumnElement[bool]) -> Select[int, float]:
+    """Counts what is owed of a table, and says for how many seconds the oldest has been."""
+    waited = func.clock_timestamp() - func.min(since)
+    return select(func.count(), func.coalesce(cast(func.extract("epoch", waited), Float), 0.0)).where(is_owed)
+
+
 _RECORDED = (outbox.c.event_id, outbox.c.name, outbox.c.entity_id, outbox.c.facts, outbox.c.request_id, outbox.c.created_at)
 _APPEND = insert(outbox)
 _NEXT = (
@@ -94,7 +111,11 @@ _DONE = (
     update(outbox)
     .where(outbox.c.event_id == func.any(bindparam("ids", type_=ARRAY(BigInteger))), outbox.c.done_at.is_(None))
     .values(done_at=func.clock_timestamp())
+    .returning(outbox.c.name)
 )
+
+
+_BACKLOG = backlog_of(outbox.c.created_at, outbox.c.done_at.is_(None))
 
 
 async def append(connection: AsyncConnection, event: Event) -> None:
@@ -119,9 +140,14 @@ async def peek(connection: AsyncConnection, *, names: Collection[str], limit: in
     return [Recorded(**row) for row in (await connection.execute(_PEEK, {"names": list(names), "limit": limit})).mappings()]
 
 
-async def mark_done(connection: AsyncConnection, event_ids: Collection[int]) -> None:
-    """Their reactions have happened."""
-    await connection.execute(_DONE, {"ids": list(event_ids)})
+async def mark_done(connection: AsyncConnection, event_ids: Collection[int]) -> Sequence[str]:
+    """Their reactions have happened; the names of those of which nobody else has said so."""
+    return [row.name for row in await connection.execute(_DONE, {"ids": list(event_ids)})]
+
+
+async def read_backlog(connection: AsyncConnection) -> Backlog:
+    """The events that nobody has handled. Index: outbox_not_done."""
+    return Backlog(*(await connection.execute(_BACKLOG)).one())
 
 
 async def forget_handled(connection: AsyncConnection) -> int:

@@ -20,6 +20,7 @@ from redis.exceptions import NoScriptError, RedisError
 
 from services.runtime.logs import log
 from services.runtime.redis_wire import Part, RedisUnavailable, Wire
+from services.runtime.trips import current_trips
 
 CONNECT_SECONDS = 1.0
 FAILURES_MAX = 5  # answers in a row that came too late: a slow moment has fewer, a server that hangs has all of them
@@ -39,6 +40,7 @@ class Redis:
     """What a process asks. Counts what went wrong in plain numbers, for the metrics."""
 
     def __init__(self, url: str, *, timeout_seconds: float) -> None:
+        self.round_trips = 0
         self.times_lost = 0
         self.late_answers = 0
         self._address = parse_url(url)
@@ -58,6 +60,8 @@ class Redis:
         wire = self._wire
         if wire is None:
             raise RedisUnavailable("Redis cannot be reached")
+        self.round_trips += 1
+        current_trips().redis += 1
         try:
             reply = await wire.ask(command)
         except TimeoutError as error:

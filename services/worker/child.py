@@ -7,9 +7,11 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.runtime.metrics import export
 from services.runtime.resources import Resources, open_resources
 from services.runtime.settings import Settings
 from services.worker.mailer import Mailer
+from services.worker.metrics import Deliveries, of_child
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,6 +25,7 @@ class Child:
         self._stack = AsyncExitStack()
         self.resources: Resources = self._loop.run(self._stack.enter_async_context(open_resources(settings, application="holdfast-worker")))
         self.mailer = Mailer(settings)
+        self.deliveries = Deliveries()
 
     def transact(self, command: Callable[Concatenate[AsyncConnection, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """`Database.transact`, for a caller that is not async."""
@@ -38,7 +41,9 @@ _open: list[Child] = []
 
 
 def open_child(settings: Settings) -> None:
-    _open.append(Child(settings))
+    here = Child(settings)
+    _open.append(here)
+    export(settings, "worker", lambda: of_child(here.deliveries, here.mailer, here.resources.database))
 
 
 def child() -> Child:

@@ -9,11 +9,11 @@ committed is still in the outbox, and what it had published but nobody sent come
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 
 from celery import Celery
 from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.accounts import revoking as account_revocations
@@ -29,19 +29,20 @@ from services.inventory.reservations import store as reservations
 from services.runtime import idempotency, outbox
 from services.runtime.cache import Cache
 from services.runtime.database import Database
-from services.runtime.errors import Unavailable
 from services.runtime.logs import log
+from services.runtime.metrics import export
 from services.runtime.redis import open_redis
 from services.runtime.resources import open_resources
 from services.runtime.startup import start_process
 from services.worker.app import PUBLISH_TIMEOUT_SECONDS, create_celery, publishing
+from services.worker.loops import look, run
+from services.worker.metrics import Relayed, of_relay
+from services.worker.sampling import Samples, looks
 from services.worker.subscriptions import COPIES, SUBSCRIPTIONS
 
 BATCH = 100  # events or notifications in one transaction
 EXPIRE_BATCH = 200
 REMIND_BATCH = 200
-BUSY_SECONDS = 0.05
-IDLE_SECONDS = 1.0
 CACHE_TIMEOUT_SECONDS = 1.0  # nobody waits for the relay; a copy that it deletes late is better than one that it deletes again
 TIDY_SECONDS = 60.0
 SEND_TASK = "email.send"
@@ -57,8 +58,8 @@ _FORGET = (
 )
 
 
-async def react(connection: AsyncConnection) -> int:
-    """Take a batch from the outbox and let the subscribers react, in one transaction; how many events it was.
+async def react(connection: AsyncConnection) -> Counter[str]:
+    """Take a batch from the outbox and let the subscribers react, in one transaction; how many events of each name it was.
 
     During a deploy newer code may write events that this code does not know; they are left for a relay that does.
     """
@@ -66,7 +67,7 @@ async def react(connection: AsyncConnection) -> int:
     for event in events:
         for reaction in SUBSCRIPTIONS[event.name]:
             await reaction(connection, event)
-    return len(events)
+    return Counter(event.name for event in events)
 
 
 async def claim(connection: AsyncConnection) -> tuple[Sequence[NotificationId], Sequence[Due]]:
@@ -75,19 +76,20 @@ async def claim(connection: AsyncConnection) -> tuple[Sequence[NotificationId], 
     return dead, await notifications.lease_due(connection, limit=BATCH)
 
 
-async def deliver_once(database: Database, celery: Celery) -> int:
+async def deliver_once(database: Database, celery: Celery, relayed: Relayed) -> int:
     """One round: react to events, then publish what is due. How much there was."""
     reacted = await database.transact(react)
+    relayed.events += reacted
     dead, due = await database.transact(claim)
     for notification_id in dead:
         log.error("notification.dead", notification_id=str(notification_id))
     # Outside any transaction, and in a thread, because Celery blocks.
     if due:
-        await asyncio.to_thread(_publish, celery, due)
-    return reacted + len(due)
+        await asyncio.to_thread(_publish, celery, due, relayed)
+    return reacted.total() + len(due)
 
 
-async def forget_once(database: Database, cache: Cache) -> int:
+async def forget_once(database: Database, cache: Cache, relayed: Relayed) -> int:
     """Delete the copies of what has changed; how many changes it was. Whoever made one has tried, but may have died over it.
 
     Deleted first and marked as done then: killed in between, it deletes them again. Raises RedisError while there is no Redis.
@@ -95,7 +97,7 @@ async def forget_once(database: Database, cache: Cache) -> int:
     changes = await database.autocommit(outbox.peek, names=COPIES.keys(), limit=BATCH)
     if changes:
         await cache.forget([key for change in changes for key in COPIES[change.name](change.facts)])
-        await database.autocommit(outbox.mark_done, [change.event_id for change in changes])
+        relayed.events.update(await database.autocommit(outbox.mark_done, [change.event_id for change in changes]))
     return len(changes)
 
 
@@ -120,34 +122,17 @@ async def tidy_once(database: Database) -> int:
     return sum([await database.transact(forget) for forget in _FORGET])
 
 
-async def run(work: Callable[[], Awaitable[int]], stop: asyncio.Event, *, idle_seconds: float = IDLE_SECONDS) -> None:
-    """Repeat the work until told to stop: at once while there is some, then ever more calmly, up to once in `idle_seconds`."""
-    wait = BUSY_SECONDS
-    while not stop.is_set():
-        try:
-            wait = BUSY_SECONDS if await work() else min(wait * 2, idle_seconds)
-        except Unavailable as refusal:
-            log.warning("relay.waiting", code=refusal.code, detail=refusal.detail)
-            wait = IDLE_SECONDS
-        except RedisError as error:
-            log.warning("relay.waiting", code="cache_unreachable", detail=str(error))
-            wait = IDLE_SECONDS
-        try:
-            async with asyncio.timeout(wait):
-                await stop.wait()
-        except TimeoutError:
-            continue
-
-
-def _publish(celery: Celery, due: Sequence[Due]) -> None:
+def _publish(celery: Celery, due: Sequence[Due], relayed: Relayed) -> None:
     published = 0
     try:
         with publishing(celery) as publish:
             for one in due:
                 publish(SEND_TASK, str(one.notification_id), one.attempts)
                 published += 1
+                relayed.published += 1
     except OperationalError as error:
         # The leases end by themselves, and then these are due again.
+        relayed.broker_failures += 1
         log.warning("relay.broker_unreachable", error=str(error), unpublished=len(due) - published)
 
 
@@ -161,15 +146,18 @@ async def serve() -> None:
         open_redis(settings.cache_url.get_secret_value(), timeout_seconds=CACHE_TIMEOUT_SECONDS) as redis,
     ):
         database, celery = resources.database, create_celery(settings, broker_timeout_seconds=PUBLISH_TIMEOUT_SECONDS)
-        cache = Cache(redis)
+        cache, relayed, samples = Cache(redis), Relayed(), Samples()
+        export(settings, "relay", lambda: of_relay(relayed, database, redis), samples.metrics)
         log.info("relay.started")
         async with asyncio.TaskGroup() as loops:
-            loops.create_task(run(lambda: deliver_once(database, celery), stop))
-            loops.create_task(run(lambda: forget_once(database, cache), stop))
+            loops.create_task(run(lambda: deliver_once(database, celery, relayed), stop))
+            loops.create_task(run(lambda: forget_once(database, cache, relayed), stop))
             loops.create_task(run(lambda: expire_once(database), stop))
             loops.create_task(run(lambda: remind_once(database), stop))
             loops.create_task(run(lambda: announce_once(database), stop))
             loops.create_task(run(lambda: tidy_once(database), stop, idle_seconds=TIDY_SECONDS))
+            for sample, seconds in looks(samples, database, redis, celery):
+                loops.create_task(look(sample, stop, every_seconds=seconds))
     log.info("relay.stopped")
 
 

@@ -3,7 +3,7 @@
 import pytest
 import pytest_asyncio
 
-from services.runtime.database import LOCK_TIMEOUT_MS
+from services.runtime.engine import LOCK_TIMEOUT_MS
 from tests.races.chaos import Chaos
 from tests.support.api import Api, Client
 from tests.support.database import Database

@@ -6,6 +6,7 @@ import pytest_asyncio
 
 from services.runtime.database import Database as OurDatabase
 from services.worker.app import create_celery
+from services.worker.metrics import Relayed
 from services.worker.relay import deliver_once
 from tests.support.database import Database
 from tests.support.settings import Where, settings
@@ -17,7 +18,7 @@ Deliver = Callable[[], Awaitable[int]]
 async def deliver(database: Database, ours: OurDatabase, broker_url: str) -> AsyncIterator[Deliver]:
     """One round of a relay, in the test's own process: what tests use that are not about relays."""
     with create_celery(settings(Where(database_url=database.url, broker_url=broker_url))) as celery:
-        yield lambda: deliver_once(ours, celery)
+        yield lambda: deliver_once(ours, celery, Relayed())
 
 
 async def end_leases(database: Database) -> None:

@@ -41,6 +41,7 @@ def _all(where: Where, chosen: dict[str, str]) -> dict[str, str]:
         "rate_limit_factor": "1000",  # a test asks as often as it likes, and is counted
         "token_secret": _SECRET,
         "password_pepper": _SECRET[::-1],
+        "metrics_port": "0",  # a test that scrapes says where
         "bcrypt_cost": "4",  # the least there is: a test's password guards nothing
         **chosen,
     }

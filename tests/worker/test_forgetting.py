@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from services.runtime.cache import Cache
 from services.runtime.database import Database as OurDatabase
 from services.runtime.redis import open_redis
+from services.worker.metrics import Relayed
 from services.worker.relay import forget_once
 from tests.support.api import Client, open_api
 from tests.support.database import Database
@@ -61,11 +62,11 @@ async def test_what_was_changed_by_somebody_who_could_not_delete_the_copies_is_d
     await rename(forgetful, 1)
     assert await seen(nobody, places) == {('"1"', "hit")}  # so there is something to be deleted
 
-    assert await forget_once(ours, cache) == 2
+    assert await forget_once(ours, cache, Relayed()) == 2
 
     assert await seen(nobody, places) == {('"2"', "miss")}
     assert await database.rows(_NOT_DONE) == [(0,)]
-    assert await forget_once(ours, cache) == 0
+    assert await forget_once(ours, cache, Relayed()) == 0
 
 
 async def test_while_the_relay_cannot_reach_redis_the_changes_wait(
@@ -77,11 +78,11 @@ async def test_while_the_relay_cannot_reach_redis_the_changes_wait(
         await line.reset()
         await rename(forgetful, 1)
         with pytest.raises(RedisError):
-            await forget_once(ours, Cache(redis))
+            await forget_once(ours, Cache(redis), Relayed())
     assert await database.rows(_NOT_DONE) == [(2,)]
 
     async with open_redis(cache_url, timeout_seconds=_PATIENT_SECONDS) as redis:
-        assert await forget_once(ours, Cache(redis)) == 2
+        assert await forget_once(ours, Cache(redis), Relayed()) == 2
 
     assert await seen(nobody, places) == {('"2"', "miss")}
 
@@ -92,10 +93,10 @@ async def test_what_two_relays_delete_or_one_deletes_again_is_deleted(
     await seen(nobody, places)
     await rename(forgetful, 1)
 
-    assert sum(await together(*(forget_once(ours, cache) for _ in range(2)))) in {2, 4}
+    assert sum(await together(*(forget_once(ours, cache, Relayed()) for _ in range(2)))) in {2, 4}
     assert await seen(nobody, places) == {('"2"', "miss")}
     await database.do("UPDATE outbox SET done_at = NULL")  # killed before it said that it was done
-    assert await forget_once(ours, cache) == 2
+    assert await forget_once(ours, cache, Relayed()) == 2
 
     assert await seen(nobody, places) == {('"2"', "miss")}
     assert await database.rows(_NOT_DONE) == [(0,)]

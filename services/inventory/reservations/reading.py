@@ -17,10 +17,13 @@ from services.inventory.reservations.model import (
     Reconciliation,
     Reservation,
     ReservationId,
+    State,
     Violation,
 )
 from services.inventory.reservations.tables import reservation_now, reservations
 from services.inventory.stock.model import ItemId
+
+_OPEN = (State.HELD, State.CONFIRMED)
 
 FIND_LIVE = select(reservations.c.reservation_id).where(
     reservations.c.account_id == bindparam("account"),
@@ -35,6 +38,9 @@ _PLAN = (
     .bindparams(bindparam("own", type_=JSONB))
     .columns(problems=JSONB, items=ARRAY(Uuid), quantities=ARRAY(Integer), candidates=ARRAY(Uuid))
 )
+_COUNT_OPEN = select(
+    *(func.count().filter(reservations.c.state == state).label(state) for state in _OPEN),
+).where(reservations.c.state.in_(_OPEN))
 # Without a limit on the number of holds: it has as many as before.
 _EXCEEDS_QUOTA = text("SELECT exceeds_quota(:account, :skus, :quantities, NULL, :units_of_a_sku_max, :except)")
 # An outer join, so that the clock is told even where nothing is wrong.
@@ -80,6 +86,11 @@ async def read_violations(connection: AsyncConnection) -> Reconciliation:
     rows = (await connection.execute(_VIOLATIONS)).all()
     found = (Violation(row.what, row.item_id, row.sku, row.warehouse, row.stored, int(row.derived)) for row in rows if row.what is not None)
     return Reconciliation(rows[0].checked_at, tuple(found))
+
+
+async def count_open(connection: AsyncConnection) -> Mapping[str, int]:
+    """How many rows are held or confirmed; holds whose time is over count until they are ended. Index: reservations_in_a_state."""
+    return dict((await connection.execute(_COUNT_OPEN)).mappings().one())
 
 
 async def plan(connection: AsyncConnection, lines: Sequence[OrderLine], *, own: Mapping[ItemId, int]) -> Plan:

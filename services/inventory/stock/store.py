@@ -23,7 +23,7 @@ from services.inventory.stock.model import (
     StockItem,
     StockSettings,
 )
-from services.inventory.stock.tables import stock_items, stock_levels, stock_movements, stock_now
+from services.inventory.stock.tables import low_stock, stock_items, stock_levels, stock_movements, stock_now
 from services.runtime.database import constraint_name
 
 _FIND_ITEM = (
@@ -56,6 +56,10 @@ _SET_LEVEL = (
         updated_at=func.clock_timestamp(),
     )
 )
+
+_COUNTERS = ("on_hand", "held", "allocated")
+_SUM = select(*(func.coalesce(func.sum(stock_levels.c[name]), 0).label(name) for name in _COUNTERS))
+_COUNT_LOW = select(*(func.count().filter(low_stock.c.status == status).label(status) for status in ("low", "out")))
 
 _skus, _codes = bindparam("skus", type_=ARRAY(Text)), bindparam("codes", type_=ARRAY(Text))
 _places = func.unnest(_skus, _codes).table_valued("sku", "code", name="places").render_derived()
@@ -196,6 +200,16 @@ async def read_availability(connection: AsyncConnection, skus: Sequence[str], wa
     rows = (await connection.execute(_AVAILABILITY.select_from(_clock.outerjoin(stock_now, is_wanted)))).all()
     items = tuple(Available(row.sku, row.warehouse, row.available) for row in rows if row.sku is not None)
     return Availability(items, rows[0].read_at)
+
+
+async def sum_levels(connection: AsyncConnection) -> Mapping[str, int]:
+    """Units on hand, held and allocated, of all items. Reads every level: for a look now and then."""
+    return dict((await connection.execute(_SUM)).mappings().one())
+
+
+async def count_low(connection: AsyncConnection) -> Mapping[str, int]:
+    """How many items are low, and how many are sold out."""
+    return dict((await connection.execute(_COUNT_LOW)).mappings().one())
 
 
 def _counters(row: RowMapping) -> Counters:

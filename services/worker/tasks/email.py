@@ -27,6 +27,7 @@ def send(notification_id: str, attempts: int) -> None:
     here, started = child(), time.monotonic()
     notification = here.transact(commands.begin_sending, Due(NotificationId(UUID(notification_id)), attempts))
     if notification is None:
+        here.deliveries.outcomes["not_due"] += 1
         log.info("email.send", notification_id=notification_id, outcome="not_due")
         return
     token = request_id.set(notification.request_id)
@@ -38,8 +39,9 @@ def send(notification_id: str, attempts: int) -> None:
         if outcome == "dead":
             log.error("notification.dead", notification_id=notification_id)
     finally:
-        milliseconds = round((time.monotonic() - started) * 1000, 1)
-        log.info("email.send", notification_id=notification_id, outcome=outcome, duration_ms=milliseconds)
+        seconds = time.monotonic() - started
+        here.deliveries.ended(outcome, seconds, notification.created_at)
+        log.info("email.send", notification_id=notification_id, outcome=outcome, duration_ms=round(seconds * 1000, 1))
         request_id.reset(token)
 
 

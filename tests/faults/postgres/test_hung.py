@@ -3,7 +3,7 @@
 import asyncio
 from time import monotonic
 
-from services.runtime.database import COMMAND_TIMEOUT_SECONDS
+from services.runtime.engine import COMMAND_TIMEOUT_SECONDS
 from tests.faults.traffic import Traffic, assert_nothing_is_lost_or_done_twice
 from tests.support.database import Database
 from tests.support.invariants import assert_invariants

@@ -1,0 +1,40 @@
+"""What became of the requests of one process, in plain numbers."""
+
+from collections import Counter
+
+from starlette.types import Scope
+
+from services.runtime.metrics import Histogram
+
+NO_ROUTE = "(no route)"  # whatever a scanner makes up
+NO_REQUEST = "(no request)"  # a head that the server refused before there was one
+
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+_CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
+
+
+class Counts:
+    """Labels come from closed sets only: templates of routes, methods that we know, hundreds of statuses, codes of refusals."""
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self.seconds: dict[tuple[str, ...], Histogram] = {}  # by route, method and class of status
+        self.refusals: Counter[str] = Counter()  # by code
+        self.replays = 0
+
+    def ended(self, scope: Scope, route: str, seconds: float) -> None:
+        """A request is over, answered or not."""
+        self._observe(route, scope["method"], scope.get("status") or 0, seconds)
+        if "refused_with" in scope:
+            self.refusals[scope["refused_with"]] += 1
+
+    def refused_unparsed(self, status: int) -> None:
+        """What arrived was no request."""
+        self._observe(NO_REQUEST, "other", status, 0.0)
+
+    def _observe(self, route: str, method: str, status: int, seconds: float) -> None:
+        key = (route, method if method in _METHODS else "other", _CLASSES[status // 100])
+        known = self.seconds.get(key)
+        if known is None:
+            known = self.seconds[key] = Histogram()
+        known.observe(seconds)
