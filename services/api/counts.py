@@ -1,6 +1,7 @@
 """What became of the requests of one process, in plain numbers."""
 
 from collections import Counter
+from http import HTTPStatus
 
 from starlette.types import Scope
 
@@ -24,7 +25,9 @@ class Counts:
 
     def ended(self, scope: Scope, route: str, seconds: float) -> None:
         """A request is over, answered or not."""
-        self._observe(route, scope["method"], scope.get("status") or 0, seconds)
+        status = scope.get("status") or 0
+        has_method = status != HTTPStatus.METHOD_NOT_ALLOWED  # or each route would have a series for each method
+        self._observe(route if has_method else NO_ROUTE, scope["method"], status, seconds)
         if "refused_with" in scope:
             self.refusals[scope["refused_with"]] += 1
 

@@ -130,14 +130,14 @@ class Api:
 
     def __init__(self, base_url: str, transport: httpx.AsyncBaseTransport, people: People, stack: AsyncExitStack) -> None:
         self._base_url = base_url
-        self._transport = transport
+        self.transport = transport
         self._people = people
         self._stack = stack
 
     async def client(self, person: Person | None = None) -> Client:
         headers = {"Authorization": f"Bearer {person.token}"} if person else {}
         http = httpx.AsyncClient(
-            base_url=self._base_url, transport=self._transport, headers=headers, timeout=_TIMEOUT_SECONDS, trust_env=False
+            base_url=self._base_url, transport=self.transport, headers=headers, timeout=_TIMEOUT_SECONDS, trust_env=False
         )
         return Client(await self._stack.enter_async_context(http), person)
 
