@@ -22,22 +22,24 @@ class Counts:
         self.seconds: dict[tuple[str, ...], Histogram] = {}  # by route, method and class of status
         self.refusals: Counter[str] = Counter()  # by code
         self.replays = 0
+        self._filed: dict[tuple[str, str, int], Histogram] = {}  # the same ones, by what a request has at hand
 
     def ended(self, scope: Scope, route: str, seconds: float) -> None:
         """A request is over, answered or not."""
-        status = scope.get("status") or 0
-        has_method = status != HTTPStatus.METHOD_NOT_ALLOWED  # or each route would have a series for each method
-        self._observe(route if has_method else NO_ROUTE, scope["method"], status, seconds)
+        what = (route, scope["method"], scope.get("status") or 0)
+        (self._filed.get(what) or self._file(*what)).observe(seconds)
         if "refused_with" in scope:
             self.refusals[scope["refused_with"]] += 1
 
     def refused_unparsed(self, status: int) -> None:
         """What arrived was no request."""
-        self._observe(NO_REQUEST, "other", status, 0.0)
+        self._file(NO_REQUEST, "", status).observe(0.0)
 
-    def _observe(self, route: str, method: str, status: int, seconds: float) -> None:
-        key = (route, method if method in _METHODS else "other", _CLASSES[status // 100])
-        known = self.seconds.get(key)
-        if known is None:
-            known = self.seconds[key] = Histogram()
-        known.observe(seconds)
+    def _file(self, route: str, method: str, status: int) -> Histogram:
+        # Or each route would have a series for each method that it does not answer to.
+        named = NO_ROUTE if status == HTTPStatus.METHOD_NOT_ALLOWED else route
+        key = (named, method if method in _METHODS else "other", _CLASSES[status // 100])
+        found = self.seconds.setdefault(key, Histogram())
+        if method in _METHODS:
+            self._filed[route, method, status] = found
+        return found

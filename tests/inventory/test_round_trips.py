@@ -7,6 +7,7 @@ import pytest_asyncio
 from services.inventory.reservations import placing, store
 from services.inventory.reservations.model import Order, OrderLine, Placed
 from services.runtime.database import open_database
+from services.runtime.trips import count_trips
 from tests.support.database import Database
 from tests.support.eventually import eventually
 from tests.support.fault_proxy import FaultProxy, WithheldAnswer
@@ -65,6 +66,20 @@ async def test_placing_a_reservation_of_one_line_is_one_round_trip(stocked: Shop
     assert sent.startswith("SELECT reserve(")
     assert counted.startswith("SELECT reserve(")
     assert calls == 1
+
+
+async def test_the_trips_that_are_counted_are_those_on_the_wire(stocked: Shop, listener: Listener) -> None:
+    reservation = (await stocked.place(*_ORDER.lines)).reservation
+    async with open_database(settings(Where(database_url=listener.url)), application="tests") as ours:
+        await ours.transact(store.lock, reservation.reservation_id)
+        await placing.place(ours, stocked.key(), _ORDER)  # both connected, and have given their statements names
+        listener.flights.clear()
+        before, trips = ours.round_trips, count_trips()
+
+        await ours.transact(store.lock, reservation.reservation_id)
+        await placing.place(ours, stocked.key(), _ORDER)
+
+        assert ours.round_trips - before == trips.database == len(listener.flights)
 
 
 async def test_a_transaction_is_counted_statement_by_statement(stocked: Shop, listener: Listener, statistics: Statistics) -> None:
