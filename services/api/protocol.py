@@ -191,7 +191,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _flush(self) -> None:
         if self._unsent:
-            self._wire.write(b"".join(self._unsent))
+            if not self._wire.is_closing():  # the client may have hung up since
+                self._wire.write(b"".join(self._unsent))
             self._unsent.clear()
 
     def _close(self) -> None:

@@ -1,6 +1,8 @@
 """Without these, clients that do not read their answers, or simply are too many, use up the process."""
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import monotonic
@@ -12,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from services.api import protocol
 from services.api.guards import HOLD_BACK
 from tests.support.eventually import eventually
+from tests.support.processes import Processes
 from tests.support.program import free_port
 from tests.support.wire import wire
 
@@ -86,3 +89,15 @@ async def test_who_is_held_back_is_read_again_later(monkeypatch: pytest.MonkeyPa
         assert (await connection.hear()).content == b"hello"
 
     assert monotonic() - answered > 0.4
+
+
+async def test_a_client_that_hangs_up_before_its_answer_is_nobodys_error(processes: Processes) -> None:
+    running = await processes.api(workers=1)
+
+    for _ in range(300):
+        with socket.create_connection(("127.0.0.1", running.port)) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # its end is a reset
+            client.sendall(GET * 20)
+
+    await running.until_ready()
+    assert "Exception" not in running.program.tail

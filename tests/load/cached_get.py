@@ -31,7 +31,7 @@ from tests.support.settings import Where
 
 CONNECTIONS = 64
 PATH = "/v1/products/TEE-M"
-_PRODUCT = """
+PRODUCT = """
     INSERT INTO products (product_id, sku, name, description, category, price_minor, currency)
     VALUES (gen_random_uuid(), 'TEE-M', 'Holdfast tee, M', 'Cotton, 180 g/m²', 'clothing', 2200, 'EUR')
 """
@@ -55,7 +55,7 @@ def own_servers() -> Iterator[tuple[Where, Path, Leash]]:
 async def own_api(where: Where, folder: Path, leash: Leash, *, workers: int) -> AsyncIterator[str]:
     """The URL of an API as it is shipped, but for limits that nobody can reach."""
     connection = await asyncpg.connect(where.database_url)
-    await connection.execute(_PRODUCT)
+    await connection.execute(PRODUCT)
     await connection.close()
     api = await Processes(where, folder, leash).api(workers=workers, rate_limit_factor="1000000", redis_timeout_ms="50")
     try:
@@ -94,14 +94,14 @@ async def rate(url: str, seconds: int) -> float:
 
 async def measure(where: Where, folder: Path, leash: Leash, *, workers: int, rounds: int, seconds: int) -> bool:
     async with own_api(where, folder, leash, workers=workers) as ours:
-        body = await _copied(ours)
+        body = await copied(ours)
         async with trivial_app(body, folder, leash, workers=workers) as trivial:
             ratios = [await _compare(ours, trivial, seconds) for _ in range(rounds)]
     print(f"{workers} workers, {os.cpu_count()} cores: the median ratio is {median(ratios):.2f}")
     return median(ratios) >= 1
 
 
-async def _copied(url: str) -> bytes:
+async def copied(url: str) -> bytes:
     async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
         await http.get(PATH)
         answer = await http.get(PATH)

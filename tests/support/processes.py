@@ -61,10 +61,12 @@ class Processes:
         self._leash = leash
         self._started: list[Program] = []
 
-    async def api(self, *, workers: int = 2, port: int | None = None, where: Where | None = None, **settings: str) -> Api:
+    async def api(
+        self, *, workers: int = 2, port: int | None = None, where: Where | None = None, module: str = "services.api", **settings: str
+    ) -> Api:
         """An API that is ready; on an earlier one's port if that is given, before other servers if `where` is."""
         port = port or free_port()
-        program = self._start("services.api", where=where, port=str(port), api_workers=str(workers), **settings)
+        program = self._start(module, where=where, port=str(port), api_workers=str(workers), **settings)
         api = Api(program, port)
         await api.until_ready()
         return api
