@@ -22,6 +22,7 @@ from services.runtime.ids import request_id_text
 from services.runtime.logs import log, request_id
 
 HEAD_SECONDS = 5  # from its first byte to its last; the first head of a connection from when that was made
+HEAD_JITTER = 0.2
 HEAD_BYTES_MAX = 32_768  # several times what browsers and proxies together send
 REQUEST_LINE_BYTES_MAX = 8_192  # what proxies in front of us take
 PIPELINED_MAX = 100  # requests of one connection that wait for their turn; clients that pipeline at all send a few dozen
@@ -70,7 +71,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if len(self.connections) > CONNECTIONS_MAX:
             transport.abort()
             return
-        self._head_deadline = self.loop.call_later(HEAD_SECONDS, self._on_head_deadline)
+        self._begin_head_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_closing = True
@@ -91,7 +92,7 @@ class GuardedProtocol(HttpToolsProtocol):
             # Of a head that began in the middle of a chunk only the parser knows its size, and a chunk is small.
             self._head_bytes = self._head_bytes + len(data) if self.scope is scope else 0
         if self._head_deadline is None and self._is_waiting and not self._is_deaf:
-            self._head_deadline = self.loop.call_later(HEAD_SECONDS, self._on_head_deadline)
+            self._begin_head_deadline()
 
     def on_headers_complete(self) -> None:
         self._end_head_deadline()
@@ -155,7 +156,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def _on_head_deadline(self) -> None:
         self._head_deadline = None
         if self.flow.read_paused:  # by us, until earlier requests are answered
-            self._head_deadline = self.loop.call_later(HEAD_SECONDS, self._on_head_deadline)
+            self._begin_head_deadline()
         elif self.scope is not None and self._is_in_head:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
         else:
@@ -218,6 +219,11 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._abort_deadline is not None:
             self._abort_deadline.cancel()
             self._abort_deadline = None
+
+    def _begin_head_deadline(self) -> None:
+        # Hundreds who connect together and then say nothing would all be refused in one turn of the loop.
+        seconds = HEAD_SECONDS * random.uniform(1 - HEAD_JITTER, 1)  # noqa: S311  # no secret
+        self._head_deadline = self.loop.call_later(seconds, self._on_head_deadline)
 
     def _end_head_deadline(self) -> None:
         if self._head_deadline is not None:
