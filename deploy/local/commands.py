@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from deploy.local import console, credentials, environment, foreground, leftovers, limits, places, programs, readiness, startup
+from deploy.local import console, credentials, environment, foreground, leftovers, limits, places, programs, prometheus, readiness, startup
 from deploy.local.environment import Stack
 from deploy.local.places import PLACES
 from deploy.local.reload import terminal_restorer
@@ -150,6 +150,7 @@ def _prepare(*, is_for_load: bool) -> Stack:
     stack = environment.resolve(PLACES, limits.multiply(os.environ) if is_for_load else os.environ)
     environment.refuse_taken_ports(stack)
     environment.save(stack)
+    prometheus.write(stack)
     return stack
 
 

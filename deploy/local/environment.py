@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from deploy.local import ports
+from deploy.local import exporters, ports
 from deploy.local.places import Places, write_private
 from deploy.local.trouble import Trouble
 
@@ -70,9 +70,21 @@ class Stack:
     @property
     def api_url(self) -> str:
         """Where this machine reaches the API, whatever addresses it listens on."""
-        host = self.variables["HOLDFAST_HOST"]
-        address = EVERY_ADDRESS.get(host, host)
-        return f"http://[{address}]:{self.api_port}" if ":" in address else f"http://{address}:{self.api_port}"
+        return f"http://{_reached_at(self.variables['HOLDFAST_HOST'], self.api_port)}"
+
+    @property
+    def metrics_targets(self) -> Mapping[str, list[int]]:
+        """The ports on which the processes show their metrics, by job."""
+        return exporters.targets(self.variables)
+
+    def metrics_address(self, port: int) -> str:
+        return _reached_at(self.variables.get(exporters.HOST, "127.0.0.1"), port)
+
+
+def _reached_at(host: str, port: int) -> str:
+    """How this machine names a server that listens there."""
+    address = EVERY_ADDRESS.get(host, host)
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def resolve(places: Places, environ: Mapping[str, str]) -> Stack:
@@ -83,6 +95,8 @@ def resolve(places: Places, environ: Mapping[str, str]) -> Stack:
         ports.check(name, variables[name])
     own = frozenset(server for server, url in URLS.items() if url not in wanted)
     given = [int(variables[name]) for name in LISTENING]
+    variables[exporters.BASE] = _metrics_base(places, variables, given)
+    given += [port for theirs in exporters.targets(variables).values() for port in theirs]
     if "postgres" in own:
         port = ports.remembered(places.ports, "postgres", given=given)
         variables[URLS["postgres"]] = f"postgresql://postgres@127.0.0.1:{port}/{DATABASE}"
@@ -93,6 +107,15 @@ def resolve(places: Places, environ: Mapping[str, str]) -> Stack:
     stack = Stack(places, variables, own)
     # Where links in mails lead: to where this machine reaches the API, unless the caller knows better.
     return replace(stack, variables={"HOLDFAST_PUBLIC_URL": stack.api_url, **variables})
+
+
+def _metrics_base(places: Places, variables: Mapping[str, str], given: list[int]) -> str:
+    """The first port for metrics: as the caller wants it, else one of this clone, which every other can follow."""
+    if exporters.BASE in variables:
+        ports.check_base(exporters.BASE, variables[exporters.BASE], last=exporters.RELAY)
+        return variables[exporters.BASE]
+    offsets = [offset for theirs in exporters.offsets(variables).values() for offset in theirs]
+    return str(ports.remembered(places.ports, "metrics", given=given, offsets=offsets))
 
 
 def _defaults() -> dict[str, str]:
@@ -122,6 +145,9 @@ def refuse_taken_ports(stack: Stack) -> None:
         listening["HOLDFAST_SMTP_PORT"] = ("127.0.0.1", stack.smtp_port)
         listening["HOLDFAST_MAIL_UI_PORT"] = ("127.0.0.1", stack.mailbox_port)
     ports.refuse_taken(listening)
+    metrics = [port for theirs in stack.metrics_targets.values() for port in theirs]
+    if metrics:
+        ports.refuse_taken_after(exporters.BASE, metrics[0], metrics, given=[port for _, port in listening.values()])
 
 
 def save(stack: Stack) -> None:

@@ -44,6 +44,10 @@ class Places:
         return self.run / "ports.json"
 
     @property
+    def prometheus(self) -> Path:
+        return self.run / "prometheus.yml"
+
+    @property
     def lock(self) -> Path:
         return self.run / "lock"
 

@@ -19,15 +19,21 @@ def check(variable: str, text: str) -> None:
         raise Trouble(f"{variable}={text} is no port; choose a number from 1 to {PORT_MAX}")
 
 
-def remembered(file: Path, name: str, *, given: Collection[int]) -> int:
+def check_base(variable: str, text: str, *, last: int) -> None:
+    """Refuse what cannot be the first of some ports, the last of which is so much higher; 0 is none of them."""
+    if not (text.isascii() and text.isdigit() and 0 <= int(text) <= PORT_MAX - last):
+        raise Trouble(f"{variable}={text} is no port that others can follow; choose a number from 1 to {PORT_MAX - last}, or 0 for none")
+
+
+def remembered(file: Path, name: str, *, given: Collection[int], offsets: Collection[int] = (0,)) -> int:
     """A port for a server that nobody has to know by number: the one it had last time while that is free, else any free one.
 
-    Never one of those that are given to others; none of them may listen yet.
+    Never one of those that are given to others; none of them may listen yet. With offsets, all that lie so far above it are free too.
     """
     known: dict[str, int] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     given = {*given, *(port for other, port in known.items() if other != name)}
-    if name not in known or known[name] in given or not is_free("127.0.0.1", known[name]):
-        known[name] = _any_free(given)
+    if name not in known or not _are_free(known[name], offsets, given):
+        known[name] = _any_free(given, offsets)
         write_private(file, json.dumps(known) + "\n")
     return known[name]
 
@@ -45,6 +51,13 @@ def refuse_taken(wanted: dict[str, tuple[str, int]]) -> None:
         given = set(first_of)
         example = " ".join(f"{variable}={_any_free(given)}" for variable in taken)
         raise Trouble(f"another program listens on port {which}; choose another, for example: {example} make up")
+
+
+def refuse_taken_after(variable: str, base: int, wanted: Collection[int], *, given: Collection[int]) -> None:
+    """Say which of the ports that follow from a variable is not to be had."""
+    taken = [port for port in wanted if port in given or not is_free("127.0.0.1", port)]
+    if taken:
+        raise Trouble(f"{variable}={base} means port {taken[0]} too, which is taken; choose another, or leave it to the stack to choose")
 
 
 def is_free(host: str, port: int) -> bool:
@@ -71,8 +84,12 @@ def answers(port: int) -> bool:
         return False
 
 
-def _any_free(given: Collection[int]) -> int:
+def _any_free(given: Collection[int], offsets: Collection[int] = (0,)) -> int:
     for port in random.sample(CHOSEN, k=len(CHOSEN)):
-        if port not in given and is_free("127.0.0.1", port):
+        if _are_free(port, offsets, given):
             return port
     raise Trouble(f"no port from {CHOSEN.start} to {CHOSEN.stop - 1} is free")
+
+
+def _are_free(port: int, offsets: Collection[int], given: Collection[int]) -> bool:
+    return all(port + offset not in given and is_free("127.0.0.1", port + offset) for offset in offsets)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from deploy.local.environment import Stack
+from deploy.local.exporters import WORKER_CHILDREN
 
 SERVERS = ("postgres", "broker", "cache", "mail")
 SERVICES = ("api", "worker", "relay")
@@ -44,7 +45,7 @@ def _module(name: str, *options: object) -> list[str]:
 def _service(name: str, *, is_dev: bool) -> list[str]:
     commands = {
         "api": [sys.executable, "-m", "services.api"],
-        "worker": [sys.executable, "-m", "services.worker.main", "--concurrency=2"],
+        "worker": [sys.executable, "-m", "services.worker.main", f"--concurrency={WORKER_CHILDREN}"],
         "relay": [sys.executable, "-m", "services.worker.relay"],
     }
     return _reloading(commands[name]) if is_dev else commands[name]

@@ -127,11 +127,19 @@ def say_where_things_are(stack: Stack) -> None:
         "Docs page": f"{stack.api_url}/docs",
         "Mailbox": mails,
         "Database": stack.database_url if "postgres" in stack.own else "HOLDFAST_DATABASE_URL is set: that one",
+        "Metrics": _where_metrics_are(stack),
         "Logs": f"{stack.places.logs}   (make logs)",
     }
     console.say()
     for name, place in places.items():
         console.say(f"  {name:<{console.NAME_WIDTH}} {console.bold(place)}")
+
+
+def _where_metrics_are(stack: Stack) -> str:
+    ports = [port for theirs in stack.metrics_targets.values() for port in theirs]
+    if not ports:
+        return "HOLDFAST_METRICS_PORT is 0: there are none"
+    return f"http://{stack.metrics_address(ports[0])}/metrics   (and {len(ports) - 1} more: {stack.places.prometheus}; make status)"
 
 
 def say_accounts(stack: Stack, credentials: Credentials) -> None:
