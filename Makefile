@@ -1,7 +1,7 @@
 # Every command of Holdfast by name. What a command does is written in Python, in deploy/local/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up start stop dev status logs mail mails token psql demo seed down-hard secrets check lint types contracts test proof coverage schema format lock
+.PHONY: help setup up start stop dev status logs mail mails token psql demo traffic seed down-hard secrets check lint types contracts test proof coverage schema format lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -12,8 +12,10 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-in
 
 # Given on the command line only: make itself and some shells have variables of these names.
 AS := customer
+FOR :=
 NAME :=
 N :=
+SEED :=
 SIZE :=
 YES :=
 
@@ -60,6 +62,9 @@ psql: setup ## SQL by hand on the database of the stack; runs what is piped in
 
 demo: setup ## walk a customer through the running stack
 	@$(STACK) demo
+
+traffic: setup ## play a small shop against the running stack until Ctrl-C; FOR=60 for a minute, SEED=2 for another crowd
+	@$(STACK) traffic $(if $(FOR),--seconds "$(FOR)") $(if $(SEED),--seed "$(SEED)")
 
 seed: setup ## fill the running stack: SIZE=1000000 adds what is missing to a million stock items
 	@$(STACK) seed --size="$(SIZE)"

@@ -25,6 +25,11 @@ class Request:
     body: Mapping[str, object] | None = None
     form: Mapping[str, str] | None = None
     key: str | None = None
+    etag: str | None = None  # what the change is made to
+
+    def headers(self, token: str | None) -> dict[str, str]:
+        said = {"Authorization": token and f"Bearer {token}", "Idempotency-Key": self.key, "If-Match": self.etag}
+        return {name: value for name, value in said.items() if value}
 
 
 class Talk:
@@ -36,11 +41,10 @@ class Talk:
 
     def ask(self, request: Request, *, expect: int) -> httpx.Response:
         """Send without showing. Raises Trouble when the API does not answer, or answers otherwise than a demo can go on with."""
-        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        if request.key:
-            headers["Idempotency-Key"] = request.key
         try:
-            answer = self._client.request(request.method, request.path, json=request.body, data=request.form, headers=headers)
+            answer = self._client.request(
+                request.method, request.path, json=request.body, data=request.form, headers=request.headers(self._token)
+            )
         except httpx.TransportError as error:
             raise Trouble(f"nothing answers at {self._client.base_url}: {error}; make up or make start starts the stack") from None
         if answer.status_code != expect:

@@ -4,11 +4,13 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from deploy.local import bulk, commands, demo, inspection, mail_preview, psql
+from deploy.local import bulk, commands, credentials, demo, environment, inspection, mail_preview, psql
 from deploy.local.console import bad
+from deploy.local.places import PLACES
+from deploy.local.traffic import shop
 from deploy.local.trouble import Misuse, Trouble
 
-UNTIL_INTERRUPTED = {"up", "dev", "logs"}  # Ctrl-C is how these end
+UNTIL_INTERRUPTED = {"up", "dev", "logs", "traffic"}  # Ctrl-C is how these end
 MISUSED = 2  # what argparse makes of words that it does not know
 INTERRUPTED = 130  # what a shell makes of SIGINT: the work was not done
 
@@ -51,7 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     command("psql", lambda _: psql.run())
     command("demo", lambda _: demo.run())
     command("seed", lambda options: bulk.run(options.size)).add_argument("--size", required=True)
+    shop.add_options(command("traffic", _traffic))
     return parser
+
+
+def _traffic(options: argparse.Namespace) -> None:
+    shop.run(environment.load(PLACES).api_url, credentials.load(PLACES.credentials), shop.terms_of(options))
 
 
 if __name__ == "__main__":

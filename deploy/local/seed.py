@@ -1,4 +1,4 @@
-"""Something to look at: three accounts, a shop, and what has happened in it. Running it again changes only passwords that were lost.
+"""Something to look at: accounts, a shop, and what has happened in it. Running it again changes only passwords that were lost.
 
     python -m deploy.local.seed
 
@@ -8,10 +8,11 @@ outbox agree as they do after any other day.
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from deploy.local.credentials import ROLES, Credentials, load
+from deploy.local.credentials import ROLES, Credentials, Login, load
 from deploy.local.demo_catalogue import ARCHIVED, BER, CLOSED, WAREHOUSES, articles
 from deploy.local.demo_orders import CORRECTIONS
 from deploy.local.demo_story import happen
@@ -40,21 +41,25 @@ async def seed(settings: Settings, credentials: Credentials) -> None:
     """Make what is missing of the demo data, all of it or none."""
     async with open_resources(settings, application="holdfast-seed") as resources:
         with Passwords(settings) as passwords:
-            await asyncio.gather(*(_account(resources.database, passwords, credentials, Role(role)) for role in ROLES))
+            roles = [_accounts(resources.database, passwords, [credentials.of(role)], Role(role)) for role in ROLES]
+            await asyncio.gather(*roles, _accounts(resources.database, passwords, credentials.regulars, Role.CUSTOMER))
         await resources.database.transact(_shop, credentials)
 
 
-async def _account(database: Database, passwords: Passwords, credentials: Credentials, role: Role) -> None:
-    login = credentials.of(role.value)
-    known, _ = await database.autocommit(account_store.find_credentials, login.email, ip=None)
-    if known is not None and await passwords.matches(login.password, known[1]):
+async def _accounts(database: Database, passwords: Passwords, logins: Sequence[Login], role: Role) -> None:
+    """Accounts with one password, which is hashed or checked once for all of them: that is slow on purpose."""
+    if not logins:
         return
-    password_hash = await passwords.hash(login.password)
-    if known is not None:  # .run/credentials.json was lost, the database was not
-        await database.transact(accounts.set_password, known[0].account_id, password_hash=password_hash, origin=Origin())
-    else:
-        name = f"Demo {role}"
-        await database.transact(accounts.create_account, email=login.email, full_name=name, role=role, password_hash=password_hash)
+    known = [(await database.autocommit(account_store.find_credentials, login.email, ip=None))[0] for login in logins]
+    kept = next((found[1] for found in known if found is not None), None)
+    if kept is None or not await passwords.matches(logins[0].password, kept):
+        kept = await passwords.hash(logins[0].password)
+    for login, found in zip(logins, known, strict=True):
+        if found is None:
+            name = f"Demo {login.email.partition('@')[0]}"
+            await database.transact(accounts.create_account, email=login.email, full_name=name, role=role, password_hash=kept)
+        elif found[1] != kept:  # .run/credentials.json was lost, the database was not
+            await database.transact(accounts.set_password, found[0].account_id, password_hash=kept, origin=Origin())
 
 
 async def _shop(connection: AsyncConnection, credentials: Credentials) -> None:

@@ -76,8 +76,8 @@ class Page:
 
 
 async def test_every_request_made_of_examples_succeeds_on_the_demo_data(document: Json, admin: Client, database: Database) -> None:
-    logins = {role: Login(f"{role}@holdfast.example", "abcd-efgh-jkmn") for role in ROLES}
-    await seed(settings(Where(database_url=database.url)), Credentials(**logins))
+    logins = [Login(f"{role}@holdfast.example", "abcd-efgh-jkmn") for role in ROLES]
+    await seed(settings(Where(database_url=database.url)), Credentials(*logins))
     page = Page(admin, document)
 
     for method, path, operation in operations(document):
