@@ -42,7 +42,7 @@ stop: setup ## stop what make start started
 dev: setup ## like up, for changing the code: reloads on save, breakpoint() works, SQL=1 prints SQL
 	@$(STACK) dev $(LIMITS) $(if $(SQL),--sql)
 
-status: setup ## list the processes of the stack and where things are
+status: setup ## watch the running stack until q; piped, print once what runs, where things are and how it goes
 	@$(STACK) status
 
 logs: setup ## follow the logs; NAME=api for one process

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import httpx
 
-from deploy.local import console, credentials, environment, maildir, startup
+from deploy.local import console, credentials, environment, maildir
 from deploy.local.credentials import ROLES, Role
 from deploy.local.environment import Stack
 from deploy.local.follow import follow
@@ -17,16 +17,18 @@ LISTED_IN_TERMINAL = 20
 SUBJECT_SHOWN = 70
 
 
-def status() -> None:
-    """Print the processes and the places; refuses when nothing runs."""
-    stack = environment.load(PLACES)
+def running_supervisor() -> Supervisor:
+    """Raises Trouble when nothing runs."""
     supervisor = Supervisor(PLACES)
     if not supervisor.is_running():
         raise Trouble("the stack does not run; make up or make start starts it")
+    return supervisor
+
+
+def say_processes(supervisor: Supervisor) -> None:
     console.say(console.bold("  {:<{}} {:<10} {:>8}  up".format("process", console.NAME_WIDTH, "state", "pid")))
     for process in supervisor.processes():
         console.say(_row(process))
-    startup.say_where_things_are(stack)
 
 
 def _row(process: Process) -> str:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from deploy.local import bulk, commands, credentials, demo, environment, inspection, mail_preview, psql
 from deploy.local.console import bad
+from deploy.local.live import picture
 from deploy.local.places import PLACES
 from deploy.local.traffic import shop
 from deploy.local.trouble import Misuse, Trouble
 
-UNTIL_INTERRUPTED = {"up", "dev", "logs", "traffic"}  # Ctrl-C is how these end
+UNTIL_INTERRUPTED = {"up", "dev", "logs", "status", "traffic"}  # Ctrl-C is how these end
 MISUSED = 2  # what argparse makes of words that it does not know
 INTERRUPTED = 130  # what a shell makes of SIGINT: the work was not done
 
@@ -45,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     starting[-1].add_argument("--sql", action="store_true")
     command("stop", lambda _: commands.stop())
     command("down-hard", lambda options: commands.down_hard(is_agreed=options.yes)).add_argument("--yes", action="store_true")
-    command("status", lambda _: inspection.status())
+    command("status", lambda _: picture.show())
     command("logs", lambda options: inspection.follow_logs(options.name)).add_argument("--name")
     command("mail", lambda options: inspection.mail(options.number)).add_argument("--number", type=int)
     command("mails", lambda _: mail_preview.run())

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ class Clone:
 
     def pids(self) -> dict[str, int]:
         """The processes of the running stack by name, from `make status`; 0 for one that is down."""
-        rows = [line.split() for line in self.run("status").stdout.splitlines()]
+        rows = [line.split() for line in takewhile(str.strip, self.run("status").stdout.splitlines())]
         return {row[0]: int(row[2].replace("-", "0")) for row in rows if len(row) > 3 and row[2].replace("-", "0").isdigit()}
 
     def is_ready(self) -> bool:

@@ -1,8 +1,13 @@
 """Without these, the first command that a stranger types may leave them with a stack that does not do what it says."""
 
+import os
+import select
 import stat
+import subprocess
+import termios
 import time
 import uuid
+from collections.abc import Callable
 
 import httpx
 import jwt
@@ -10,9 +15,11 @@ import pytest
 from redis import Redis
 
 from deploy.local import environment
-from tests.deploy.clone import POLL_SECONDS, Clone
+from deploy.local.live.screen import ENTER, LEAVE
+from tests.deploy.clone import COMMAND_SECONDS_MAX, POLL_SECONDS, Clone
 
 MAIL_SECONDS_MAX = 30
+SAMPLED_SECONDS_MAX = 30  # the relay looks every ten
 
 
 def token(stack: Clone, role: str) -> str:
@@ -72,8 +79,12 @@ def test_what_is_secret_only_its_owner_can_read(stack: Clone, name: str) -> None
 def test_each_account_has_a_password_of_this_installation(stack: Clone) -> None:
     credentials = stack.json_of("credentials.json")
 
-    assert {login["email"] for login in credentials.values()} == {f"{role}@holdfast.example" for role in ("admin", "staff", "customer")}
-    assert len({login["password"] for login in credentials.values()}) == 3
+    regulars = {"ann", "ben", "cleo", "dan"}
+    assert {login["email"] for login in credentials.values()} == {
+        f"{name}@holdfast.example" for name in {"admin", "staff", "customer"} | regulars
+    }
+    assert len({login["password"] for login in credentials.values()}) == 4
+    assert len({credentials[name]["password"] for name in regulars}) == 1
 
 
 @pytest.mark.parametrize("role", ["admin", "staff", "customer"])
@@ -104,6 +115,50 @@ def test_the_demo_walks_to_its_end(stack: Clone) -> None:
     assert walk.returncode == 0, walk.stdout + walk.stderr
     assert "8. Retry with the same Idempotency-Key" in walk.stdout
     assert "That was the walk." in walk.stdout
+
+
+def test_the_shop_is_played_until_its_time_is_over_and_says_what_came_of_it(stack: Clone) -> None:
+    played = stack.run("traffic", "--seconds", "4", "--rate", "60")
+
+    assert played.returncode == 0, played.stdout + played.stderr
+    for said in ("requests in 4 s", " held", " 200", "0 requests got none"):
+        assert said in played.stdout
+
+
+def test_the_status_is_a_picture_of_what_every_process_counts(stack: Clone) -> None:
+    deadline = time.monotonic() + SAMPLED_SECONDS_MAX
+    while "outbox     events -" in (shown := stack.run("status").stdout) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+
+    assert "metrics    all 5 ports answer" in shown, shown
+    measured = ("requests", "orders", "outbox", "mail ", "circuits", "database")
+    lines = [line for line in shown.splitlines() if line[2:].startswith(measured)]
+    assert len(lines) == len(measured), shown
+    assert [line for line in lines if " -" in line.replace("p99 -", "")] == [], shown
+
+
+@pytest.mark.parametrize("leave", [lambda _, keys: os.write(keys, b"q"), lambda watching, _: watching.terminate()], ids=["q", "SIGTERM"])
+def test_the_terminal_is_given_back_as_it_was(stack: Clone, leave: Callable[["subprocess.Popen[bytes]", int], None]) -> None:
+    keys, terminal = os.openpty()
+    before = termios.tcgetattr(terminal)
+    watching = subprocess.Popen(stack.command("status"), cwd=stack.root, env=stack.environment, stdin=terminal, stdout=terminal)
+    drawn = read_terminal(keys, until="q leaves")
+
+    leave(watching, keys)
+    drawn += read_terminal(keys, until=LEAVE)
+
+    assert watching.wait(COMMAND_SECONDS_MAX) == 0
+    assert drawn.startswith(ENTER)
+    assert termios.tcgetattr(terminal) == before
+
+
+def read_terminal(keys: int, *, until: str) -> str:
+    shown = ""
+    while until not in shown:
+        ready, _, _ = select.select([keys], [], [], COMMAND_SECONDS_MAX)
+        assert ready, shown
+        shown += os.read(keys, 65_536).decode(errors="replace")
+    return shown
 
 
 def test_a_second_start_says_that_it_runs_already(stack: Clone) -> None:
