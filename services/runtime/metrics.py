@@ -9,6 +9,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from itertools import accumulate
 from socketserver import ThreadingMixIn
 from typing import Literal
@@ -103,8 +104,9 @@ class _Exposition(Collector):
     def collect(self) -> Iterable[Metric]:
         for source in self._sources:
             for family in source():
-                family.samples = _in_turns(family.samples)  # type: ignore[assignment]  # it is read once
-                yield family
+                said = copy(family)  # a source may keep its own, and say it again at the next scrape
+                said.samples = _in_turns(family.samples)  # type: ignore[assignment]  # it is read once
+                yield said
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: to ask the sources now would be too early."""

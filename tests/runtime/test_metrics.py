@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.metrics_core import Metric
 
-from services.runtime.metrics import Histogram, counter, export, histogram, registry_of
+from services.runtime.metrics import Histogram, counter, export, gauge, histogram, registry_of
 from services.runtime.settings import Settings
 from tests.support.scrape import Figures, answer, free_metrics_port, scrape
 from tests.support.settings import Where, settings
@@ -31,6 +31,14 @@ def test_a_histogram_counts_what_is_at_most_each_bound() -> None:
     assert said.by("inventory_test_seconds_bucket", "le") == {"0.1": 2, "1.0": 4, "+Inf": 5}
     assert said.of("inventory_test_seconds_count") == seconds.count == 5
     assert said.of("inventory_test_seconds_sum") == pytest.approx(8.26)
+
+
+def test_what_was_sampled_once_is_said_at_every_scrape_until_it_is_sampled_again() -> None:
+    kept = [gauge("inventory_test", "Of a test.", 7)]
+    registry = registry_of(lambda: kept)
+
+    for _ in range(2):
+        assert Figures([generate_latest(registry).decode()]).of("inventory_test") == 7
 
 
 async def test_each_process_takes_the_first_port_that_is_free_among_those_of_its_kind() -> None:
