@@ -1,4 +1,7 @@
-"""Logs: one canonical line per request and per task, written where the work enters the process."""
+"""Logs: one canonical line per request and per task, written where the work enters the process.
+
+What libraries say comes out in the same form, and all of it without secrets (services/runtime/redaction.py).
+"""
 
 import logging
 import sys
@@ -11,6 +14,7 @@ import orjson
 import structlog
 
 from services.runtime.log_writer import LogWriter
+from services.runtime.redaction import masked
 
 # Follows one request through log lines, the outbox and the mail that it causes.
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -26,26 +30,32 @@ def configure_logs(log_format: Literal["json", "text"], *, in_background: bool =
     `in_background` writes lines of JSON in a thread, for a process that must not wait for whoever reads them.
     """
     _background.clear()
-    renderer: list[structlog.typing.Processor]
+    renderer: structlog.typing.Processor
     factory: Callable[..., object]
     if log_format == "json":
         # Without local variables: they hold passwords and tokens.
-        tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-        renderer = [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer(serializer=orjson.dumps)]
+        tracebacks = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+        renderer = structlog.processors.JSONRenderer(serializer=orjson.dumps)
         factory = _in_background() if in_background else structlog.BytesLoggerFactory()
     else:
-        renderer = [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback)]
+        tracebacks = structlog.processors.ExceptionRenderer()
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback)
         factory = structlog.PrintLoggerFactory()
     structlog.configure(
-        processors=[_stamp, *renderer],
+        processors=[tracebacks, _redact, _stamp, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=factory,
         cache_logger_on_first_use=True,
     )
+    logging.getLogger().addHandler(_libraries)
+    logging.captureWarnings(True)
 
 
 def log_often(event: str, facts: dict[str, Any]) -> None:
-    """The same line as `log.info(event, **facts)`, for what happens very often: structlog takes as long as the rest of it."""
+    """The same line as `log.info(event, **facts)`, for what happens very often: structlog takes as long as the rest of it.
+
+    Nobody looks for secrets in it: every fact is an id, a number or one of a few words.
+    """
     if not _background:
         log.info(event, **facts)
         return
@@ -76,3 +86,22 @@ def _stamp(_logger: object, level: str, event: structlog.typing.EventDict) -> st
     event["level"] = level
     event["timestamp"] = f"{datetime.now(UTC).isoformat(timespec='microseconds')[:-6]}Z"
     return event
+
+
+def _redact(_logger: object, _level: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    return {name: masked(value, name) for name, value in event.items()}
+
+
+class _Libraries(logging.Handler):
+    """What libraries log, as lines of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            detail = record.getMessage()
+        except (TypeError, ValueError, KeyError):  # what is wrong with a library's words must not stop its work
+            detail = str(record.msg)
+        level = min(record.levelno // 10 * 10, logging.CRITICAL)  # structlog knows no levels in between
+        log.log(level, "library.message", logger=record.name, detail=detail, exc_info=record.exc_info[1] if record.exc_info else None)
+
+
+_libraries = _Libraries(logging.WARNING)
