@@ -15,6 +15,7 @@ pytest_plugins = [
     "tests.support.owed",
     "tests.support.post",
     "tests.support.processes",
+    "tests.support.error_tracker",
     "tests.support.api",
     "tests.support.unplugged",
 ]

@@ -51,6 +51,7 @@ from services.inventory.accounts.sessions import RefreshTokens
 from services.inventory.accounts.tokens import Tokens
 from services.inventory.catalog.copies import product_key, warehouse_key
 from services.runtime.cache import Cache
+from services.runtime.error_reporting import reporting
 from services.runtime.loop_delay import watch_loop
 from services.runtime.metrics import export
 from services.runtime.paging import Cursors
@@ -174,6 +175,7 @@ def _let_browsers_in(app: FastAPI, origins: Sequence[str]) -> None:
 def serve() -> FastAPI:
     """What each worker of the server runs."""
     settings = start_process(logs_in_background=True)
+    reporting.start(settings, "api")
     app = create_app(settings)
     export(settings, "api", lambda: of_app(app))
     _spare_the_collector()
@@ -195,6 +197,7 @@ def main() -> None:
         host=settings.host,
         port=settings.port,
         workers=settings.api_workers,
+        log_config=None,  # its lines are lines of ours (services/runtime/logs.py)
         access_log=False,  # the canonical line says more
         server_header=False,
         proxy_headers=False,  # services/api/client_address.py decides whom to believe

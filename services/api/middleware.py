@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.api.client_address import TrustedProxies
 from services.api.counts import NO_ROUTE, Counts
 from services.api.once import REPLAYED_HEADER
+from services.runtime.error_reporting import reporting
 from services.runtime.ids import request_id_text
 from services.runtime.logs import log, log_often, request_id
 from services.runtime.trips import count_trips
@@ -94,6 +95,7 @@ def log_request(scope: Scope, route: str, seconds: float, **more: str) -> None:
         facts["account_id"] = str(scope["account_id"])
     if "error" in scope:
         log.error("request", exc_info=scope["error"], **facts)
+        reporting.report(scope["error"], route=route)
     else:
         log_often("request", facts)
 

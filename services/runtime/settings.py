@@ -20,6 +20,7 @@ _MAKE_ONE = f"make one of at least {SECRET_LENGTH_MIN} random characters with `m
 # As a browser sends it, without path or capitals; "*" and "null" would be anybody.
 _ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]+)?")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_RELEASE = re.compile(r"[A-Za-z0-9._@+-]{1,100}")  # a label of a metric, and Sentry takes no slash in it
 _LINKABLE = re.compile(r"[!-~]+")
 
 
@@ -51,6 +52,13 @@ def _has_legal_port(parts: SplitResult) -> bool:
         return False
 
 
+def _sentry_dsn(dsn: SecretStr) -> SecretStr:
+    parts = urlsplit(dsn.get_secret_value())
+    if not parts.username or not parts.path.rpartition("/")[2].isdigit():
+        raise ValueError("must be a DSN like https://key@sentry.example/42")
+    return dsn
+
+
 def _encrypted_if_signed_in(url: SecretStr) -> SecretStr:
     parts = urlsplit(url.get_secret_value())
     if parts.scheme == "smtp" and parts.password and parts.hostname not in _LOOPBACK:
@@ -65,6 +73,12 @@ def _base_url(url: str) -> str:
     if not is_a_place or parts.query or parts.fragment or "@" in parts.netloc or not _LINKABLE.fullmatch(url):
         raise ValueError("must be a URL like https://shop.example")
     return url.rstrip("/")
+
+
+def _release(name: str) -> str:
+    if not _RELEASE.fullmatch(name):
+        raise ValueError("must be a version or a commit: up to 100 letters, digits and . _ @ + -")
+    return name
 
 
 def _parts(text: str) -> list[str]:
@@ -128,6 +142,8 @@ class Settings(BaseSettings):
 
     log_format: Literal["json", "text"] = "json"
     sql: Literal["on", "off"] = "off"
+    sentry_dsn: Annotated[SecretStr, _url_of("https", "http"), AfterValidator(_sentry_dsn)] | None = None
+    release: Annotated[str, AfterValidator(_release)] = "unreleased"
 
     # Of the local stack alone; named here so that they are not taken for typing errors.
     smtp_port: Port = 1025

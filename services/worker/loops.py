@@ -6,8 +6,9 @@ from contextlib import suppress
 
 from redis.exceptions import RedisError
 
+from services.runtime.error_reporting import reporting
 from services.runtime.errors import Unavailable
-from services.runtime.logs import log
+from services.runtime.logs import log, request_id
 
 BUSY_SECONDS = 0.05
 IDLE_SECONDS = 1.0
@@ -17,11 +18,15 @@ async def run(work: Callable[[], Awaitable[int]], stop: asyncio.Event, *, idle_s
     """Repeat the work until told to stop: at once while there is some, then ever more calmly, up to once in `idle_seconds`."""
     wait = BUSY_SECONDS
     while not stop.is_set():
+        request_id.set(None)
         try:
             wait = BUSY_SECONDS if await work() else min(wait * 2, idle_seconds)
         except (Unavailable, RedisError) as error:
             _say_why(error)
             wait = idle_seconds
+        except Exception as error:
+            reporting.report(error, route="relay")
+            raise
         await _pause(stop, wait)
 
 

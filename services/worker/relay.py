@@ -29,7 +29,8 @@ from services.inventory.reservations import store as reservations
 from services.runtime import idempotency, outbox
 from services.runtime.cache import Cache
 from services.runtime.database import Database
-from services.runtime.logs import log
+from services.runtime.error_reporting import reporting
+from services.runtime.logs import log, request_id
 from services.runtime.metrics import export
 from services.runtime.redis import open_redis
 from services.runtime.resources import open_resources
@@ -65,8 +66,10 @@ async def react(connection: AsyncConnection) -> Counter[str]:
     """
     events = await outbox.take(connection, names=SUBSCRIPTIONS.keys(), limit=BATCH)
     for event in events:
+        request_id.set(event.request_id)  # left so when a reaction fails: who reports that says whose doing it was
         for reaction in SUBSCRIPTIONS[event.name]:
             await reaction(connection, event)
+    request_id.set(None)
     return Counter(event.name for event in events)
 
 
@@ -138,6 +141,7 @@ def _publish(celery: Celery, due: Sequence[Due], relayed: Relayed) -> None:
 
 async def serve() -> None:
     settings = start_process()
+    reporting.start(settings, "relay")
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)

@@ -1,6 +1,7 @@
 """Without these, whoever reads the logs can sign in as a customer, or knows what they bought."""
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,12 @@ import pytest
 
 from tests.support.api import line
 from tests.support.database import Database
+from tests.support.error_tracker import Tracker
+from tests.support.leash import Leash
 from tests.support.people import People
 from tests.support.processes import Processes
+from tests.support.program import Program
+from tests.support.settings import Where, environment
 from tests.support.sources import ROOT
 
 CANARY = "canary-4d1f"
@@ -26,6 +31,8 @@ except ZeroDivisionError as error:
     log.error("shop.closed", reason="ü", exc_info=error)
 log.debug("shop.dusted")
 """
+
+START_SECONDS = 30
 
 
 def spoken(code: str) -> str:
@@ -47,6 +54,18 @@ def test_for_people_it_is_text() -> None:
     assert "shop.closed" in said
     assert "ZeroDivisionError" in said
     assert said.count(CANARY) == said.count(f'password = "{CANARY}"') == 0
+
+
+async def test_what_the_server_says_is_a_line_too(tmp_path: Path, leash: Leash) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        variables = environment(Where(database_url="postgresql://me@127.0.0.1:1/none"), port=port, api_workers="1")
+        api = Program("services.api", environment=variables, log=tmp_path / "api.log", leash=leash)
+        assert await api.ended(within_seconds=START_SECONDS) != 0
+
+    lines = [json.loads(line) for line in (tmp_path / "api.log").read_text().splitlines()]
+    assert ("library.message", "uvicorn.error", "error") in [(line["event"], line.get("logger"), line["level"]) for line in lines]
+    assert "address already in use" in str(lines)
 
 
 async def talk(url: str, email: str, password: str) -> set[str]:
@@ -79,8 +98,8 @@ async def talk(url: str, email: str, password: str) -> set[str]:
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
-async def test_no_line_holds_a_password_a_token_an_address_or_a_body(
-    processes: Processes, people: People, database: Database, tmp_path: Path, log_format: str
+async def test_no_line_and_no_report_holds_a_password_a_token_an_address_or_a_body(
+    *, processes: Processes, people: People, database: Database, tracker: Tracker, tmp_path: Path, log_format: str
 ) -> None:
     person = await people.join()
     await database.do("INSERT INTO products (product_id, sku, name) VALUES (gen_random_uuid(), 'TEE', 'Tee')")
@@ -88,17 +107,19 @@ async def test_no_line_holds_a_password_a_token_an_address_or_a_body(
     await database.do("INSERT INTO stock_items SELECT gen_random_uuid(), product_id, warehouse_id FROM products, warehouses")
     await database.do("INSERT INTO stock_levels (item_id, backorder_limit) SELECT item_id, 5 FROM stock_items")
     await database.do("ALTER TABLE reservations ADD CONSTRAINT nobody_knows_me CHECK (false)")
-    api = await processes.api(workers=1, log_format=log_format, smtp_url=f"smtp://me:{CANARY}@127.0.0.1:1")
+    api = await processes.api(workers=1, log_format=log_format, smtp_url=f"smtp://me:{CANARY}@127.0.0.1:1", sentry_dsn=tracker.dsn)
 
     tokens = await talk(api.url, person.email, person.password)
     await api.program.stop()
 
     log = (tmp_path / "0-services.api.log").read_text()
     assert "nobody_knows_me" in log  # the cause is there
+    assert "nobody_knows_me" in tracker.everything
     assert "/v1/auth/token" in log
     assert len(tokens) == 3
     trail = str(await database.rows("SELECT t::text FROM audit_events t"))
     assert trail.count("session.sign_in") == 3  # a success, and the failures that got as far as a password
-    for secret in (CANARY, person.email, person.password, "eyJ", "hunter2", *tokens):
+    for secret in (CANARY, person.email, person.password, "eyJ", "hunter2", "canary-in-the-dsn", *tokens):
         assert secret not in log, log
+        assert secret not in tracker.everything, tracker.everything
         assert secret not in trail, trail

@@ -96,6 +96,12 @@ def test_a_weak_secret_does_not_start_and_is_not_shown(variables: pytest.MonkeyP
         ("DATABASE_POOL_SIZE", "0"),
         ("LOG_FORMAT", "xml"),
         ("SQL", "1"),
+        ("SENTRY_DSN", "hunter2"),
+        ("SENTRY_DSN", "https://sentry.example/hunter2"),
+        ("SENTRY_DSN", "https://hunter2@sentry.example/"),
+        ("SENTRY_DSN", "ftp://hunter2@sentry.example/42"),
+        ("RELEASE", "hunter2/1"),
+        ("RELEASE", "hunter2 " * 20),
     ],
 )
 def test_what_cannot_work_is_named_and_not_shown(variables: pytest.MonkeyPatch, name: str, value: str) -> None:

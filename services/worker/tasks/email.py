@@ -8,6 +8,7 @@ from celery import shared_task
 from services.inventory.notifications import commands
 from services.inventory.notifications.letters import compose
 from services.inventory.notifications.model import Due, Ending, Notification, NotificationId, failed, postponed, refused
+from services.runtime.error_reporting import reporting
 from services.runtime.errors import Unavailable
 from services.runtime.logs import log, request_id
 from services.worker import mailer
@@ -38,10 +39,14 @@ def send(notification_id: str, attempts: int) -> None:
         _report(here, notification, ending, deadline=started + REPORT_UNTIL_SECONDS)
         if outcome == "dead":
             log.error("notification.dead", notification_id=notification_id)
+    except Exception as error:
+        reporting.report(error, route=send.name)  # while it is known whose mail it was
+        raise
     finally:
         seconds = time.monotonic() - started
         here.deliveries.ended(outcome, seconds, notification.created_at)
-        log.info("email.send", notification_id=notification_id, outcome=outcome, duration_ms=round(seconds * 1000, 1))
+        facts = {"kind": notification.kind, "outcome": outcome, "duration_ms": round(seconds * 1000, 1)}
+        log.info("email.send", notification_id=notification_id, **facts)
         request_id.reset(token)
 
 
@@ -60,6 +65,7 @@ def _attempt(here: Child, notification: Notification) -> Ending | None:
         return postponed(notification, refusal.detail)
     except Exception as error:
         log.exception("email.not_composed", notification_id=str(notification.notification_id), kind=notification.kind)
+        reporting.report(error, route=send.name)
         return failed(notification, _said(error, link_token, name=f"{type(error).__name__}: "))
     return None
 
