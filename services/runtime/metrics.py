@@ -21,6 +21,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
+from services.runtime.error_reporting import reporting
 from services.runtime.logs import lines_dropped, log
 from services.runtime.settings import Settings
 
@@ -151,6 +152,8 @@ def export(settings: Settings, process: Process, *sources: Source) -> None:
 def _of_process(settings: Settings, process: Process) -> Iterable[Metric]:
     yield InfoMetricFamily("inventory_build", "What runs here.", {"process": process, "release": settings.release})
     yield counter("inventory_log_lines_dropped", "Lines of the log that nobody read in time.", lines_dropped())
+    yield counter("inventory_errors_reported", "Errors that error tracking was told of.", reporting.reported)
+    yield counter("inventory_errors_dropped", "Errors that it was not told of: too many at once, or it did not listen.", reporting.dropped)
 
 
 class _Server(ThreadingMixIn, WSGIServer):

@@ -136,7 +136,6 @@ class Settings(BaseSettings):
     cache: Literal["on", "off"] = "on"
     fast_path: Literal["on", "off"] = "on"
 
-    release: Annotated[str, Field(max_length=64)] = "unreleased"
     metrics_host: str = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=0, le=65_000)] = 9400
 
