@@ -132,7 +132,8 @@ def test_the_status_is_a_picture_of_what_every_process_counts(stack: Clone) -> N
 
     assert "metrics    all 5 ports answer" in shown, shown
     measured = ("requests", "orders", "outbox", "mail ", "circuits", "database")
-    lines = [line for line in shown.splitlines() if line[2:].startswith(measured)]
+    _, _, picture = shown.rpartition("\n\n")
+    lines = [line for line in picture.splitlines() if line[2:].startswith(measured)]
     assert len(lines) == len(measured), shown
     assert [line for line in lines if " -" in line.replace("p99 -", "")] == [], shown
 
