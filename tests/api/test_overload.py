@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.accounts.model import Role
-from services.inventory.accounts.passwords import THREADS, WAITING_MAX
+from services.inventory.accounts.passwords import AT_ONCE, WAITING_MAX
 from tests.support.api import Client, line
 from tests.support.database import Database
 from tests.support.eventually import until_blocked
@@ -63,7 +63,7 @@ async def test_who_cannot_get_a_connection_is_told_at_once(database: Database) -
 async def test_more_passwords_than_can_be_checked_are_refused_at_once(people: People, database: Database) -> None:
     person = await people.join()
     async with serving(Where(database_url=database.url)) as (client, parts):
-        busy = [asyncio.create_task(parts.passwords.hash("x")) for _ in range(THREADS + WAITING_MAX)]
+        busy = [asyncio.create_task(parts.passwords.hash("x")) for _ in range(AT_ONCE + WAITING_MAX)]
         await asyncio.sleep(0)  # they stand in the queue, which is now full
         with pytest.raises(Exception, match="too many passwords"):
             await parts.passwords.hash("x")
@@ -81,9 +81,9 @@ async def test_those_who_are_refused_a_sign_in_cost_the_database_nothing(nobody:
         answers = await together(*(nobody.http.post("/v1/auth/token", data=form) for _ in range(50)))
 
     refused = [answer for answer in answers if answer.status_code != 200]
-    assert len(refused) == 50 - THREADS - WAITING_MAX
+    assert len(refused) == 50 - AT_ONCE - WAITING_MAX
     assert assert_problem(refused[0], 503, "overloaded")["retryable"]
-    assert sum("password_hash" in statement and "FOR" not in statement for statement in said) == THREADS + WAITING_MAX
+    assert sum("password_hash" in statement and "FOR" not in statement for statement in said) == AT_ONCE + WAITING_MAX
 
 
 async def test_a_row_that_somebody_sits_on_is_contention(customer: Client, staff: Client, database: Database) -> None:

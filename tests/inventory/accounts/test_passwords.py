@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import hmac
-import threading
 from base64 import b64encode
 from collections.abc import Iterator
 
@@ -11,7 +10,7 @@ import bcrypt
 import pytest
 
 from services.inventory.accounts.errors import TooManySignIns
-from services.inventory.accounts.passwords import THREADS, WAITING_MAX, Passwords
+from services.inventory.accounts.passwords import AT_ONCE, WAITING_MAX, Passwords
 from tests.support.settings import Where, settings
 
 HERE = Where(database_url="postgresql://nobody@127.0.0.1:1/none")
@@ -66,52 +65,38 @@ async def test_the_cost_is_the_one_in_the_settings() -> None:
         assert (await opened.hash("hunter2")).startswith("$2b$05$")
 
 
-async def test_a_hash_of_before_the_cost_was_raised_takes_as_long_as_one_of_today(monkeypatch: pytest.MonkeyPatch) -> None:
-    spent: list[int] = []  # in units of the time that a hash of cost 0 would take
-
-    def hashpw(password: bytes, salt: bytes) -> bytes:
-        spent.append(2 ** int(salt.split(b"$")[2]))
-        return bcrypt_hashpw(password, salt)
-
-    bcrypt_hashpw = bcrypt.hashpw
+async def test_a_hash_of_before_the_cost_was_raised_is_good_for_signing_in() -> None:
     with Passwords(settings(HERE, bcrypt_cost="4")) as before, Passwords(settings(HERE, bcrypt_cost="7")) as now:
         stored = await before.hash("hunter2")
-        monkeypatch.setattr(bcrypt, "hashpw", hashpw)
 
         assert await now.matches("hunter2", stored)
         assert not await now.matches("hunter3", stored)
+        assert now.is_outdated(stored)
+        assert not before.is_outdated(stored)
 
-    assert sum(spent) == 2 * (2**7 - 2**4)  # beside the check itself, which takes 2 ** 4
 
-
-async def test_of_any_number_of_hashes_no_more_run_than_there_are_threads(passwords: Passwords, monkeypatch: pytest.MonkeyPatch) -> None:
-    running, most, lock = 0, 0, threading.Lock()
-    all_run = threading.Barrier(THREADS)
-
-    def checkpw(_password: bytes, _stored: bytes) -> bool:
-        nonlocal running, most
-        with lock:
-            running += 1
-            most = max(most, running)
-        all_run.wait(timeout=10)  # all threads are at work at once: nobody waits in a queue without need
-        with lock:
-            running -= 1
-        return False
-
-    monkeypatch.setattr(bcrypt, "checkpw", checkpw)
+async def test_of_any_number_who_come_at_once_all_but_a_few_are_refused(passwords: Passwords) -> None:
     answers = await asyncio.gather(*(passwords.matches("x", None) for _ in range(200)), return_exceptions=True)
 
-    assert most == THREADS
-    assert answers.count(False) == THREADS + WAITING_MAX
-    assert sum(isinstance(answer, TooManySignIns) for answer in answers) == 200 - THREADS - WAITING_MAX
+    assert answers.count(False) == AT_ONCE + WAITING_MAX
+    assert sum(isinstance(answer, TooManySignIns) for answer in answers) == 200 - AT_ONCE - WAITING_MAX
+    assert (passwords.hashed, passwords.waiting) == (AT_ONCE + WAITING_MAX, 0)
+
+
+async def test_it_says_how_many_wait(passwords: Passwords) -> None:
+    asked = [asyncio.create_task(passwords.hash("x")) for _ in range(3)]
+    await asyncio.sleep(0)  # each stands in the queue
+
+    assert (passwords.hashed, passwords.waiting) == (0, 3)
+    await asyncio.gather(*asked)
 
 
 async def test_a_full_queue_refuses_at_once_and_empties_again(passwords: Passwords) -> None:
-    attempts = [passwords.matches("x", None) for _ in range(THREADS + WAITING_MAX + 1)]
+    attempts = [passwords.matches("x", None) for _ in range(AT_ONCE + WAITING_MAX + 1)]
 
     *answers, refusal = await asyncio.gather(*attempts, return_exceptions=True)
 
-    assert answers == [False] * (THREADS + WAITING_MAX)
+    assert answers == [False] * (AT_ONCE + WAITING_MAX)
     assert isinstance(refusal, TooManySignIns)
     assert not await passwords.matches("x", None)
 
