@@ -31,7 +31,8 @@ if not once.exists():
 ASK_AND_STAY = """
 import signal, sys
 from services.runtime.aside import Aside
-print(Aside(sys.argv[1]).answer("x"), flush=True)
+aside = Aside(sys.argv[1])
+print(aside.answer("x"), flush=True)
 signal.pause()
 """
 
@@ -118,11 +119,13 @@ def test_it_dies_with_whoever_was_killed(tmp_path: Path) -> None:
     file = tmp_path / "aside.py"
     file.write_text(ECHO)
     parent = subprocess.Popen([sys.executable, "-c", ASK_AND_STAY, str(file)], cwd=ROOT, stdout=subprocess.PIPE)
-    with parent:
+    try:
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"x\n"
         [process] = those_of(file, parent.pid)
+    finally:
         parent.kill()
+        parent.communicate()
 
     psutil.wait_procs([process], timeout=10)
     assert not runs(process)
