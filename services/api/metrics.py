@@ -23,6 +23,8 @@ def of_app(app: FastAPI) -> Iterable[Metric]:
         return
     yield from _of_gate(parts.gate, app.state.table)
     yield from _of_cache(parts.cache)
+    yield counter("inventory_password_hashes", "Passwords that were hashed, to keep or to compare.", parts.passwords.hashed)
+    yield gauge("inventory_password_hashes_waiting", "Passwords that are being hashed or wait for it.", parts.passwords.waiting)
     yield histogram("inventory_loop_delay_seconds", "How late the event loop comes to what is due.", parts.loop_delay)
     yield from of_database(parts.resources.database)
     yield from of_redis(parts.redis)
