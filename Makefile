@@ -1,7 +1,7 @@
 # Every command of Holdfast by name. What a command does is written in Python, in deploy/local/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up start stop dev status logs mail mails token psql demo traffic seed down-hard secrets check lint types contracts test proof coverage schema format lock
+.PHONY: help setup up start stop dev status logs mail mails token psql demo traffic seed down-hard secrets check lint types contracts test proof coverage schema dashboards dashboards-check rules format lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -20,7 +20,7 @@ SIZE :=
 YES :=
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
 setup: .venv/installed ## make .venv and install the locked packages, if they changed
 
@@ -101,6 +101,15 @@ coverage: setup ## all tests with line and branch coverage; fails under the figu
 
 schema: setup ## draw docs/schema.svg anew from the tables
 	@$(BIN)/python -m migrations.picture
+
+dashboards: setup ## write Grafana's dashboards and their pictures in docs/ anew from grafana/
+	@$(BIN)/python -m grafana.main
+
+dashboards-check: setup ## hold the dashboards to Grafana's own types; needs node, and npm's registry the first time
+	@$(BIN)/python -m grafana.type_check
+
+rules: setup ## check and test the rules of Prometheus with promtool: from the PATH, or PROMTOOL=/path/to/promtool
+	@PROMTOOL="$(PROMTOOL)" $(BIN)/python -m deploy.monitoring.check
 
 format: setup ## let ruff rewrite what it can
 	@$(BIN)/ruff check --fix .

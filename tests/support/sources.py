@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("services", "deploy", "migrations", "tests")
+FOLDERS = ("services", "deploy", "grafana", "migrations", "tests")
 
 
 @dataclass(frozen=True)
