@@ -1,9 +1,10 @@
-"""`python -m grafana.main` writes what is made from the boards: Grafana's JSON, and the pictures in docs/."""
+"""`python -m grafana.main` writes what is made from the boards: Grafana's JSON, the pictures in docs/, and the list of panels."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from grafana import business_board, delivery_board, service_board, stores_board
+from grafana.listing import list_panels
 from grafana.picture import draw
 from grafana.rendering import render
 
@@ -16,6 +17,7 @@ def files() -> Iterator[tuple[Path, str]]:
     for board in BOARDS:
         yield ROOT / "grafana" / "dashboards" / f"{board.name}.json", render(board)
         yield ROOT / "docs" / "dashboards" / f"{board.name}.svg", draw(board)
+    yield ROOT / "grafana" / "README.md", list_panels(BOARDS)
 
 
 if __name__ == "__main__":
