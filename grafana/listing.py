@@ -9,13 +9,14 @@ _METRIC = re.compile(r"\b(inventory[\w:]+|process_\w+|up|ALERTS)\b(?=[{\[) ]|$)"
 _OF_A_HISTOGRAM = re.compile(r"_(bucket|count|sum)$")
 _HEAD = """# The boards
 
-Four boards for Grafana, generated from the Python in this folder; [docs/observing.md](../docs/observing.md) says how to read them, in the order of an
-incident. `make dashboards` writes `dashboards/*.json`, the pictures in `docs/dashboards/` and this page; `make dashboards-check` holds the JSON to
-Grafana's own types ([schema.ts](schema.ts)), and the tests hold every query to the metrics that the code has.
+Four boards for Grafana, generated from the Python in this folder; [docs/observing.md](../docs/observing.md) says how to read them,
+in the order of an incident. `make dashboards` writes `dashboards/*.json`, the pictures in `docs/dashboards/` and this page;
+`make dashboards-check` holds the JSON to Grafana's own types ([schema.ts](schema.ts)), and the tests hold every query to the metrics
+that the code has.
 
-[board.py](board.py) says what a board is made of, [promql.py](promql.py) has the shapes of our queries, and each board is a file that reads like its
-table of contents. Provisioning asks for two variables: `PROMETHEUS_URL`, and `HOLDFAST_DASHBOARDS`, the folder with the JSON.
-`inventory:…` are recorded by [objectives.yml](../deploy/monitoring/rules/objectives.yml).
+[board.py](board.py) says what a board is made of, [promql.py](promql.py) has the shapes of our queries, and each board is a file that
+reads like its table of contents. Provisioning asks for two variables: `PROMETHEUS_URL`, and `HOLDFAST_DASHBOARDS`, the folder with
+the JSON. `inventory:…` are recorded by [objectives.yml](../deploy/monitoring/rules/objectives.yml).
 """
 
 
