@@ -5,13 +5,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from grafana.main import BOARDS
+from services.api.main import create_app
 from tests.architecture.test_boards import known_metrics, unknown
 from tests.support.promql import rule_tests, rules
+from tests.support.settings import Where, settings
 from tests.support.sources import ROOT
 
 _RUNBOOKS = ROOT / "docs" / "runbooks"
 _HEADINGS = ["## See it", "## Usual causes", "## Do", "## Over when"]
 _PANEL = re.compile(r"\*\*([a-z]+): ([^*]+)\*\*")
+_PASSWORD_ROUTES = re.compile(r"/v1/auth/\(([a-z|-]+)\)")
 _TARGET = re.compile(r"`make ([a-z-]+)")
 
 
@@ -48,6 +51,14 @@ def test_every_rule_asks_for_what_somebody_counts() -> None:
     expressions = {rule.get("alert") or rule["record"]: rule["expr"] for kind in ("alert", "record") for rule in rules(kind)}
 
     assert {name: missing for name, promql in expressions.items() if (missing := unknown(promql, known))} == {}
+
+
+def test_the_routes_whose_slowness_is_forgiven_exist() -> None:
+    forgiven = {name for rule in rules("record") for names in _PASSWORD_ROUTES.findall(rule["expr"]) for name in names.split("|")}
+    app = create_app(settings(Where(database_url="postgresql://nobody@127.0.0.1:1/none")))
+
+    assert forgiven
+    assert {f"/v1/auth/{name}" for name in forgiven} <= set(app.state.templates.values())
 
 
 def test_every_alert_says_how_bad_it_is_and_where_to_look() -> None:
