@@ -4,7 +4,7 @@ from grafana.board import BYTES, PER_SECOND, SECONDS, SHARE, Board, Query, Row, 
 from grafana.promql import largest, or_zero, quantile, rate, total
 
 _HTTP = "inventory_http_request_duration_seconds"
-_ANSWERED = 'route!="(no request)",status!="none"'  # what the objectives count: requests that got an answer
+_ANSWERED = 'route!~"[(]no request[)]|/livez|/readyz",status!="none"'  # what the objectives count: requests that got an answer
 _ROUTES = "route, method"
 _OF_ROUTE = rate(f"{_HTTP}_count{{{_ANSWERED}}}", _ROUTES, over="5m")
 _FAILED_OF_ROUTE = rate(_HTTP + '_count{status="5xx"}', _ROUTES, over="5m")
