@@ -6,13 +6,15 @@ limit, and those beyond it are dropped and counted. A process that is killed los
 
 import atexit
 import os
+import stat
 import threading
 from collections import deque
 from collections.abc import Iterator
 
-GATHER_SECONDS = 0.02
+GATHER_SECONDS = 0.05
 PENDING_MAX = 10_000  # lines, some 3 MB: a reader that is behind by more has stopped
-WRITE_BYTES_MAX = 4_096  # several processes share one pipe, which keeps writes apart up to this size (PIPE_BUF)
+PIPE_BYTES_MAX = 4_096  # several processes share one pipe, which keeps writes apart up to this size (PIPE_BUF)
+FILE_BYTES_MAX = 65_536  # after each write this thread needs the interpreter's lock again, which the event loop has to let go of
 END_SECONDS_MAX = 1.0  # how long the end of the process waits for a reader that is stuck
 
 
@@ -22,6 +24,7 @@ class LogWriter:
     def __init__(self, descriptor: int) -> None:
         self.dropped = 0
         self._descriptor = descriptor
+        self._bytes_max = FILE_BYTES_MAX if stat.S_ISREG(os.fstat(descriptor).st_mode) else PIPE_BYTES_MAX
         self._pending: deque[bytes] = deque()  # appended to by one thread, taken from by the other: both at once are safe
         self._is_awake = False
         self._is_ending = False
@@ -61,15 +64,17 @@ class LogWriter:
 
     def _chunks(self) -> Iterator[bytes]:
         """All that is pending, as many lines in each chunk as may be written at once, and at least one."""
-        chunk = b""
+        lines: list[bytes] = []
+        size = 0
         while self._pending:
-            line = self._pending.popleft() + b"\n"
-            if chunk and len(chunk) + len(line) > WRITE_BYTES_MAX:
-                yield chunk
-                chunk = b""
-            chunk += line
-        if chunk:
-            yield chunk
+            line = self._pending.popleft()
+            size += len(line) + 1
+            if lines and size > self._bytes_max:
+                yield b"\n".join((*lines, b""))
+                lines, size = [], len(line) + 1
+            lines.append(line)
+        if lines:
+            yield b"\n".join((*lines, b""))
 
     def _write(self, chunk: bytes) -> None:
         rest = chunk

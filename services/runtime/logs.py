@@ -5,9 +5,10 @@ What libraries say comes out in the same form, and all of it without secrets (se
 
 import logging
 import sys
+import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 import orjson
@@ -84,8 +85,14 @@ def _stamp(_logger: object, level: str, event: structlog.typing.EventDict) -> st
     if current is not None:
         event.setdefault("request_id", current)
     event["level"] = level
-    event["timestamp"] = f"{datetime.now(UTC).isoformat(timespec='microseconds')[:-6]}Z"
+    second, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+    event["timestamp"] = f"{_at(second)}.{nanoseconds // 1_000:06}Z"
     return event
+
+
+@lru_cache(1)
+def _at(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 def _redact(_logger: object, _level: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
