@@ -21,7 +21,7 @@ from services.inventory.stock import commands as stock
 from services.inventory.stock import moving
 from services.inventory.stock.model import Adjustment, Count, Entry, OnError, Reason, StockSettings, Transfer
 from services.runtime.database import Database
-from services.runtime.errors import Refusal
+from services.runtime.errors import Refusal, Unavailable
 from services.runtime.idempotency import IdempotencyKey
 from services.runtime.preconditions import Precondition
 from tests.support.little_shop import Lines, Place
@@ -29,6 +29,11 @@ from tests.support.little_shop import Lines, Place
 P = ParamSpec("P")
 T = TypeVar("T")
 Wanted = Sequence[tuple[str, str | None, int]]
+
+_LEDGER = """
+    SELECT sku, code, delta, on_hand_after, reason FROM stock_movements
+      JOIN stock_items USING (item_id) JOIN products USING (product_id) JOIN warehouses USING (warehouse_id) WHERE sku LIKE :mine
+"""
 
 
 class RealShop:
@@ -41,7 +46,6 @@ class RealShop:
         self._ids: dict[str, ReservationId] = {}
         self._customer = self._person(Role.CUSTOMER)
         self._staff = self._person(Role.STAFF)
-        self._entry = Entry(Reason.ADJUSTMENT, None, str(self._staff.account_id))
 
     def open(self, skus: Sequence[str], warehouses: Sequence[str]) -> None:
         for priority, code in enumerate(warehouses):
@@ -49,35 +53,49 @@ class RealShop:
         for sku in skus:
             self._transact(catalog.create_product, NewProduct(self._name(sku), sku))
 
-    def set_up(self, place: Place, *, backorder_limit: int, safety_stock: int) -> None:
+    def configure(self, place: Place, *, backorder_limit: int, safety_stock: int, is_new: bool = False) -> bool:
         chosen = StockSettings(safety_stock=safety_stock, backorder_limit=backorder_limit, low_stock_at=2)
-        self._transact(stock.configure_item, *self._names(place), chosen, Precondition(must_be_absent=True))
+        precondition = Precondition(must_be_absent=is_new, is_any_version=not is_new)
+        return self._is_done(stock.configure_item, *self._names(place), chosen, precondition)
 
-    def adjust(self, place: Place, delta: int) -> bool:
-        return self._is_done(moving.adjust, [Adjustment(*self._names(place), delta)], on_error=OnError.REJECT_ALL, entry=self._entry)
+    def adjust(self, changes: Lines, *, is_all_or_none: bool) -> set[Place]:
+        """Where units came or went."""
+        wanted = [Adjustment(*self._names(place), delta) for place, delta in changes.items()]
+        policy = OnError.REJECT_ALL if is_all_or_none else OnError.REJECT_FAILED
+        entry = self._entry(Reason.ADJUSTMENT)
+        moved, _ = self._unless_refused(lambda: self._transact(moving.adjust, wanted, on_error=policy, entry=entry)) or ([], [])
+        return {(self._plain(one.sku), self._plain(one.warehouse)) for one in moved}
 
     def count(self, place: Place, counted: int, expected: int, *, displaces: bool) -> bool:
         command = displacing.count_displacing if displaces else moving.count
-        return self._is_done(command, [Count(*self._names(place), counted, expected)], entry=self._entry)
+        return self._is_done(command, [Count(*self._names(place), counted, expected)], entry=self._entry(Reason.COUNT))
 
     def transfer(self, sku: str, source: str, target: str, units: int) -> bool:
         move = [Transfer(self._name(sku), units)]
-        return self._is_done(moving.transfer, self._name(source), self._name(target), move, entry=self._entry)
+        entry = self._entry(Reason.TRANSFER_OUT)
+        return self._is_done(moving.transfer, self._name(source), self._name(target), move, entry=entry)
 
     def place(self, name: str, wanted: Wanted) -> bool:
         key = IdempotencyKey(self._customer.account_id, uuid.uuid4().hex, b"")
-        try:
-            self._ids[name] = self._loop.run(placing.place(self._database, key, self._order(wanted))).reservation.reservation_id
-        except Refusal:
-            return False
-        return True
+        placed = self._unless_refused(lambda: self._loop.run(placing.place(self._database, key, self._order(wanted))))
+        if placed:
+            self._ids[name] = placed.reservation.reservation_id
+        return placed is not None
+
+    def put_cart(self, reference: str, name: str, wanted: Wanted) -> str | None:
+        """The name of what the cart is now: this one, if it was made."""
+        order = self._order(wanted)
+        put = self._unless_refused(lambda: self._loop.run(placing.put_cart(self._database, self._customer, reference, order)))
+        if put is None:
+            return None
+        cart, is_made = put
+        if is_made:
+            self._ids[name] = cart.reservation_id
+        return self._names_by_id[cart.reservation_id]
 
     def replace(self, name: str, wanted: Wanted) -> bool:
-        try:
-            self._loop.run(placing.replace_lines(self._database, self._target(name), self._order(wanted)))
-        except Refusal:
-            return False
-        return True
+        target, order = self._target(name), self._order(wanted)
+        return self._unless_refused(lambda: self._loop.run(placing.replace_lines(self._database, target, order))) is not None
 
     def confirm(self, name: str) -> bool:
         return self._is_done(commands.confirm, self._target(name))
@@ -109,17 +127,28 @@ class RealShop:
 
     def states(self) -> dict[str, str]:
         rows = self._do("SELECT reservation_id, state FROM reservation_now WHERE account_id = :mine", mine=self._customer.account_id)
-        names = {reservation_id: name for name, reservation_id in self._ids.items()}
-        return {names[row[0]]: row[1] for row in rows}
+        return {self._names_by_id[row[0]]: row[1] for row in rows}
 
     def events(self) -> list[tuple[str, str]]:
         """Of the reservations, besides that they were held."""
         rows = self._do("SELECT entity_id, name FROM outbox WHERE name LIKE 'reservation.%' AND name <> 'reservation.held'")
-        names = {reservation_id: name for name, reservation_id in self._ids.items()}
+        names = self._names_by_id
         return [(names[row[0]], row[1]) for row in rows if row[0] in names]
+
+    def ledger(self) -> list[tuple[Place, int, int, str]]:
+        """Where, how many, how many were there then, why."""
+        rows = self._do(_LEDGER, mine=f"{self._mark}%")
+        return [((self._plain(row[0]), self._plain(row[1])), row[2], row[3], row[4]) for row in rows]
 
     def violations(self) -> list[Any]:
         return list(self._do("SELECT * FROM invariant_violation"))
+
+    @property
+    def _names_by_id(self) -> dict[ReservationId, str]:
+        return {reservation_id: name for name, reservation_id in self._ids.items()}
+
+    def _entry(self, reason: Reason) -> Entry:
+        return Entry(reason, None, str(self._staff.account_id))
 
     def _person(self, role: Role) -> Caller:
         email = f"{self._mark}-{role}@example.com"
@@ -146,11 +175,17 @@ class RealShop:
         return self._loop.run(self._database.transact(command, *args, **kwargs))
 
     def _is_done(self, command: Callable[Concatenate[AsyncConnection, P], Awaitable[Any]], *args: P.args, **kwargs: P.kwargs) -> bool:
+        return self._unless_refused(lambda: [self._transact(command, *args, **kwargs)]) is not None
+
+    @staticmethod
+    def _unless_refused(ask: Callable[[], T]) -> T | None:
+        """None if it is refused. Who is alone in the shop is never told to try again."""
         try:
-            self._transact(command, *args, **kwargs)
+            return ask()
+        except Unavailable:
+            raise
         except Refusal:
-            return False
-        return True
+            return None
 
     def _do(self, sql: str, **values: object) -> Sequence[Any]:
         async def run(connection: AsyncConnection) -> Sequence[Any]:
