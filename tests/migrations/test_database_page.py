@@ -5,12 +5,15 @@ import re
 import pytest
 from sqlalchemy import Column, MetaData, Table, Text
 
+from deploy.local.bulk_rows import WAREHOUSES
 from migrations.picture import PICTURE, draw
 from migrations.schema import EVERYTHING
 from tests.support.database import Database
 from tests.support.sources import ROOT
 
 PAGE = ROOT / "docs" / "database.md"
+_SEEDED = re.compile(r"make seed SIZE=(\d+)")
+_SEARCHED = re.compile(r"FROM products ORDER BY sku OFFSET (\d+)")
 _ROW = re.compile(r"^\| `(\w+)` \|", re.MULTILINE)  # of a table whose first column is a name in code style
 INDEXES = "SELECT indexname FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'alembic_version' ORDER BY 1"
 
@@ -37,3 +40,10 @@ async def test_every_index_is_named_with_what_it_serves(database: Database) -> N
     named = _ROW.findall(section("Which index serves which query"))
 
     assert sorted(named) == [name for (name,) in await database.rows(INDEXES)]
+
+
+def test_the_product_whose_words_are_searched_for_is_one_that_the_seed_makes() -> None:
+    walk = section("A list, from slow to fast")
+    [size], [offset] = _SEEDED.findall(walk), _SEARCHED.findall(walk)
+
+    assert int(offset) < int(size) // len(WAREHOUSES)
