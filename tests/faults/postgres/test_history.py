@@ -2,8 +2,10 @@
 
 import asyncio
 import random
+from time import monotonic
 
-from tests.support.api import api_at
+from services.inventory.accounts.model import ACCESS_SECONDS
+from tests.support.api import Client, api_at
 from tests.support.database import Database
 from tests.support.eventually import eventually
 from tests.support.history import Found, unexplained
@@ -33,9 +35,13 @@ async def test_what_clients_were_told_through_all_of_it_happened_in_some_order(
         enough = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             recording = group.create_task(recorders.record(rounds(quick=500, proof=100_000), people=_PEOPLE, enough=enough))
+            signed_in_at = monotonic()
             while not recording.done():
                 await _harm(running, postgres, valkey)
                 enough.set()
+                if monotonic() - signed_in_at > ACCESS_SECONDS / 2:
+                    await eventually(lambda: _signs_in_again(staff), within_seconds=_UP_WITHIN_SECONDS)
+                    signed_in_at = monotonic()
     await database.do("SELECT expire_due(1000000)")
     found = [Found(*row) for row in await database.rows(_FOUND)]
     assert list(unexplained(recorders.deeds, found, _ON_HAND)) == []
@@ -52,6 +58,15 @@ async def _harm(running: ApiProcess, postgres: OwnPostgres, valkey: OwnValkey) -
         await _some_time()
         await postgres.restart(how)
     await eventually(lambda: _has_two_workers(running), within_seconds=_UP_WITHIN_SECONDS)
+
+
+async def _signs_in_again(client: Client) -> bool:
+    """A hundred thousand deeds take longer than a token lives."""
+    assert client.person
+    answer = await client.http.post("/v1/auth/token", data={"username": client.person.email, "password": client.person.password})
+    if answer.is_success:
+        client.http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+    return answer.is_success
 
 
 async def _hang(valkey: OwnValkey) -> None:
