@@ -13,6 +13,7 @@ from tests.support.mail import Mails
 from tests.support.members import bearer, forget, sign_in
 from tests.support.people import People, Person
 from tests.support.processes import Processes
+from tests.support.scrape import free_metrics_port, scrape
 
 _START_SECONDS = 30
 _WITHIN_SECONDS = 30
@@ -27,7 +28,8 @@ async def test_what_breaks_is_reported_from_every_process_with_its_request_and_w
 ) -> None:
     password = urlsplit(processes.where.database_url)._replace(netloc=_with_password(processes.where.database_url)).geturl()
     where = replace(processes.where, database_url=password, smtp_url=f"smtp://me:{_CANARY}@127.0.0.1:1")
-    api = await processes.api(workers=1, where=where, sentry_dsn=tracker.dsn, release=_RELEASE)
+    port = free_metrics_port()
+    api = await processes.api(workers=1, where=where, sentry_dsn=tracker.dsn, release=_RELEASE, metrics_port=str(port))
     async with api_at(api.url, people) as clients:
         person, secrets = await _blabs(clients, people, database)
         await _breaks(database, "products", "INSERT")
@@ -36,16 +38,19 @@ async def test_what_breaks_is_reported_from_every_process_with_its_request_and_w
         staff.http.headers["X-Request-ID"] = "breaks-the-api"
         assert (await staff.http.post("/v1/products", json={"sku": "TEE", "name": _CANARY})).status_code == 500
         assert (await forget(await clients.client(), person.email, **{"X-Request-ID": "breaks-the-rest"})).status_code == 202
+        await staff.http.request("BREW", f"/{_CANARY}/{person.email}?token={secrets[2]}")
 
     assert await processes.relay(where=where, sentry_dsn=tracker.dsn, release=_RELEASE).ended(within_seconds=_START_SECONDS) == 1
     await database.do("DROP TRIGGER breaks ON notifications")
     await _breaks(database, "notifications", "UPDATE", "NEW.state = 'sent'")
     processes.relay(sentry_dsn=tracker.dsn, release=_RELEASE)
-    worker = processes.worker(sentry_dsn=tracker.dsn, release=_RELEASE)
+    worker = processes.worker(sentry_dsn=tracker.dsn, release=_RELEASE, metrics_port=str(port))
     reports = await tracker.hears(3, within_seconds=_WITHIN_SECONDS)
+    told = await scrape(port, api=1, worker=2)
     await worker.stop()
     await api.program.stop()
 
+    assert told.of("inventory_errors_reported_total") == 2  # the relay that died took its count with it
     assert [_whose(report) for report in reports[:3]] == [
         ("api", "/v1/products", "breaks-the-api", _RELEASE),
         ("relay", "relay", "breaks-the-rest", _RELEASE),
@@ -55,7 +60,7 @@ async def test_what_breaks_is_reported_from_every_process_with_its_request_and_w
     logs = [(tmp_path / name).read_text() for name in _LOGS]
     assert [log.count("it broke over …") > 0 for log in logs] == [True, True, False, True]
     assert '"event":"process.died"' in logs[1]
-    assert [secret for secret in secrets if any(secret in text for text in (tracker.everything, *logs))] == []
+    assert [secret for secret in secrets if any(secret in text for text in (tracker.everything, str(told.samples), *logs))] == []
 
 
 async def test_a_child_that_is_lost_over_a_mail_is_reported_by_its_parent(
