@@ -1,13 +1,15 @@
 """Every setting of every process, from `HOLDFAST_` variables; `.env.example` explains each."""
 
 import difflib
+import os
 import re
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, DirectoryPath, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "HOLDFAST_"
@@ -109,6 +111,8 @@ DatabaseUrl = Annotated[SecretStr, _url_of("postgresql")]  # a URL may carry a p
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
+    secrets_dir: DirectoryPath | None = None
+
     database_url: DatabaseUrl
     direct_database_url: DatabaseUrl | None = None
     broker_url: Annotated[SecretStr, _url_of("redis", "rediss", "amqp", "amqps")]
@@ -181,9 +185,14 @@ def _for_asyncpg(url: SecretStr) -> str:
 
 
 def load_settings() -> Settings:
-    """The settings of this environment. Raises InvalidSettings with one sentence for each variable that is wrong."""
+    """The settings of this environment, and of the files of HOLDFAST_SECRETS_DIR where it sets nothing.
+
+    Raises InvalidSettings with one sentence for each variable that is wrong.
+    """
+    folder = os.environ.get(f"{PREFIX}SECRETS_DIR")
     try:
-        return Settings()
+        # Only a folder that exists: of another, pydantic would warn in words of its own.
+        return Settings(_secrets_dir=folder if folder and Path(folder).is_dir() else None)
     except ValidationError as error:
         raise InvalidSettings("\n".join(_sentences(error))) from None
 

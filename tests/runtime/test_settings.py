@@ -1,5 +1,7 @@
 """Without these, a process starts with a secret that anybody can guess, or a misspelt setting is silently ignored."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -32,6 +34,36 @@ def test_migrations_go_past_a_pooler() -> None:
 
     assert chosen.direct_url == "postgresql+asyncpg://me@127.0.0.1:6000/holdfast"
     assert chosen.has_pooler
+
+
+def test_a_file_named_like_a_variable_is_as_good_as_that_variable(variables: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    variables.setenv("HOLDFAST_SECRETS_DIR", str(tmp_path))
+    variables.delenv("HOLDFAST_DATABASE_URL")
+    (tmp_path / "HOLDFAST_DATABASE_URL").write_text("postgresql://me@from-the-file/holdfast\n")
+    (tmp_path / "HOLDFAST_BROKER_URL").write_text("redis://from-the-file/0")
+
+    loaded = load_settings()
+
+    assert loaded.pooled_url == "postgresql+asyncpg://me@from-the-file/holdfast"
+    assert "from-the-file" not in loaded.broker_url.get_secret_value(), "the variable is set, and wins"
+
+
+def test_a_secret_from_a_file_is_checked_like_any_other(variables: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    variables.setenv("HOLDFAST_SECRETS_DIR", str(tmp_path))
+    variables.delenv("HOLDFAST_TOKEN_SECRET")
+    (tmp_path / "HOLDFAST_TOKEN_SECRET").write_text("hunter2")
+
+    with pytest.raises(InvalidSettings, match=r"^HOLDFAST_TOKEN_SECRET is weak: ") as refusal:
+        load_settings()
+
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_a_folder_of_secrets_that_is_not_there_is_named(variables: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    variables.setenv("HOLDFAST_SECRETS_DIR", str(tmp_path / "typo"))
+
+    with pytest.raises(InvalidSettings, match=r"^HOLDFAST_SECRETS_DIR .*directory"):
+        load_settings()
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "BROKER_URL", "CACHE_URL", "SMTP_URL"])
