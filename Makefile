@@ -1,7 +1,7 @@
 # Every command of Holdfast by name. What a command does is written in Python, in deploy/local/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up start stop dev status logs mail mails token psql demo traffic seed down-hard secrets check lint types contracts test proof coverage schema dashboards dashboards-check rules format lock
+.PHONY: help setup up start stop dev status logs mail mails token psql demo traffic smoke seed down-hard secrets check lint types contracts test proof coverage schema dashboards dashboards-check rules format lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -17,6 +17,8 @@ NAME :=
 N :=
 SEED :=
 SIZE :=
+URL := http://127.0.0.1:8080
+CREDENTIALS :=
 YES :=
 
 help: ## list the targets
@@ -66,6 +68,9 @@ demo: setup ## walk a customer through the running stack
 traffic: setup ## play a small shop against the running stack until Ctrl-C; FOR=60 for a minute, SEED=2 for another crowd
 	@$(STACK) traffic $(if $(FOR),--seconds "$(FOR)") $(if $(SEED),--seed "$(SEED)")
 
+smoke: setup ## check an installation from the outside: URL=http://127.0.0.1:8080, CREDENTIALS=accounts.json where nobody can register
+	@$(BIN)/python -m deploy.local.smoke --url "$(URL)" $(if $(CREDENTIALS),--credentials "$(CREDENTIALS)")
+
 seed: setup ## fill the running stack: SIZE=1000000 adds what is missing to a million stock items
 	@$(STACK) seed --size="$(SIZE)"
 
@@ -77,9 +82,11 @@ secrets: setup ## print new secrets for a deployment
 
 check: lint types contracts test ## all that CI runs
 
-lint: setup ## ruff: rules and formatting
+lint: setup ## ruff: rules and formatting; hadolint and the schema of compose
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/hadolint deploy/docker/Dockerfile
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 
 types: setup ## mypy --strict
 	@$(BIN)/mypy
