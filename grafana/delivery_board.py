@@ -120,10 +120,9 @@ _WAY = Row(
         ),
         curves(
             "Age of the relay's samples",
-            "Over a minute or two the relay is gone or stuck, and this board, stock and stores show the past.",
+            "Five minutes for invariants, one for stock, ten seconds for the rest. Older: the relay is stuck, and boards show the past.",
             Query("time() - max by (what) (inventory_sampled_timestamp_seconds)", "{{what}}"),
             unit=SECONDS,
-            red_from=180,
         ),
     ),
 )

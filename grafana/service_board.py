@@ -109,7 +109,8 @@ _ERRORS = Row(
         ),
         curves(
             "Exceptions",
-            "Bugs. Error tracking has each with its route and request id. Dropped ones came too fast to be told: one bug hides others.",
+            "Bugs: the log has each, and error tracking those reported. Dropped ones came too fast to be told: one bug hides others.",
+            Query(rate("inventory_errors_total", "job"), "{{job}}"),
             Query(rate("inventory_errors_reported_total", "job"), "{{job}}, reported"),
             Query(rate("inventory_errors_dropped_total", "job"), "{{job}}, dropped"),
             unit=PER_SECOND,

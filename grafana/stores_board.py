@@ -154,7 +154,7 @@ _REDIS = Row(
         ),
         curves(
             "Memory of Redis",
-            "Level: it evicts what is used least. 0 is a server that did not answer the relay.",
+            "Level: it evicts what is used least. A server that is gone shows what was last seen of it.",
             Query(or_zero(largest("inventory_redis_memory_bytes")), "bytes"),
             unit=BYTES,
         ),

@@ -31,9 +31,10 @@ class Counts:
         if "refused_with" in scope:
             self.refusals[scope["refused_with"]] += 1
 
-    def refused_unparsed(self, status: int) -> None:
+    def refused_unparsed(self, status: int, code: str) -> None:
         """What arrived was no request."""
         self._file(NO_REQUEST, "", status).observe(0.0)
+        self.refusals[code] += 1
 
     def _file(self, route: str, method: str, status: int) -> Histogram:
         # Or each route would have a series for each method that it does not answer to.

@@ -160,6 +160,10 @@ def refuse_unread(scope: Scope, status: int) -> Response:
     return answer
 
 
+def code_unparsed(status: int) -> str:
+    return _OF_THE_SERVER[status][0]
+
+
 def refuse_unparsed(status: int) -> Response:
     """The answer to what is no request, of which we know neither path nor method."""
     code, title, detail = _OF_THE_SERVER[status]

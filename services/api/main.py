@@ -52,6 +52,7 @@ from services.inventory.accounts.tokens import Tokens
 from services.inventory.catalog.copies import product_key, warehouse_key
 from services.runtime.cache import Cache
 from services.runtime.error_reporting import reporting
+from services.runtime.logs import log
 from services.runtime.loop_delay import watch_loop
 from services.runtime.metrics import export
 from services.runtime.paging import Cursors
@@ -96,8 +97,14 @@ class Holdfast(Documented):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.fast_path is not None and scope["type"] == "http":
             scope["app"] = self
-            if await self.fast_path.answer(scope, send):
-                return
+            try:
+                if await self.fast_path.answer(scope, send):
+                    return
+            except Exception as error:
+                if "status" in scope:  # half of an answer has left
+                    raise
+                reporting.report(error, route="fast path")
+                log.exception("fast_path.failed")
         await super().__call__(scope, receive, send)
 
 

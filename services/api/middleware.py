@@ -46,7 +46,8 @@ class EveryRequest:
         self._proxies.mark(scope)
         own_id = id_of(scope)
         token = request_id.set(own_id)
-        scope.setdefault("trips", count_trips())
+        if "trips" not in scope:  # the fast path may have begun to count
+            scope["trips"] = count_trips()
         try:
             await self._app(scope, receive, self._with_headers(scope, own_id.encode(), send))
         finally:

@@ -15,7 +15,7 @@ from typing import Any
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from services.api.errors import refuse_unparsed
+from services.api.errors import code_unparsed, refuse_unparsed
 from services.api.guards import HOLD_BACK
 from services.api.middleware import NOT_FOR_OTHERS, SAFE_HEADERS
 from services.runtime.ids import request_id_text
@@ -180,7 +180,7 @@ class GuardedProtocol(HttpToolsProtocol):
                 return
             cycle.disconnected = True  # its body is broken: whoever reads it waits no longer
             cycle.message_event.set()
-        self.app.state.counts.refused_unparsed(status)
+        self.app.state.counts.refused_unparsed(status, code_unparsed(status))
         self._write(_refusal(status, self.server_state.default_headers))
         self._close()
 

@@ -24,6 +24,7 @@ class Reporting:
     """What this process tells. Says nothing before it is started."""
 
     def __init__(self) -> None:
+        self.seen = 0  # whether there is anybody to tell or not
         self.reported = 0
         self._beyond_limit = 0
         self._second = 0
@@ -55,9 +56,12 @@ class Reporting:
 
     def report(self, error: BaseException, *, route: str) -> None:
         """Tell of an error once, whoever reports it first, and return at once. A refusal is an answer and no error."""
-        if self._client is None or isinstance(error, Refusal) or hasattr(error, _REPORTED):
+        if isinstance(error, Refusal) or hasattr(error, _REPORTED):
             return
         setattr(error, _REPORTED, True)
+        self.seen += 1
+        if self._client is None:
+            return
         if not self._is_within_limit():
             self._beyond_limit += 1
             return

@@ -31,6 +31,7 @@ def configure_logs(log_format: Literal["json", "text"], *, in_background: bool =
     `in_background` writes lines of JSON in a thread, for a process that must not wait for whoever reads them.
     """
     _background.clear()
+    vars(log).pop("bind", None)  # what structlog has cached since it was configured before
     renderer: structlog.typing.Processor
     factory: Callable[..., object]
     if log_format == "json":

@@ -5,6 +5,7 @@ made of them when somebody asks, in a thread with a port of its own. Each proces
 would answer for a part, and files that they share outlive whoever is killed (docs/decisions/0050).
 """
 
+import errno
 import threading
 import time
 from bisect import bisect_left
@@ -51,10 +52,6 @@ class Histogram:
     def observe(self, value: float) -> None:
         self._counts[bisect_left(self._bounds, value)] += 1
         self.total += value
-
-    @property
-    def count(self) -> int:
-        return sum(self._counts)
 
     def buckets(self) -> list[tuple[str, float]]:
         """As the exposition has them: each holds the ones before."""
@@ -142,16 +139,20 @@ def export(settings: Settings, process: Process, *sources: Source) -> None:
     for port in range(first, first + PORTS_EACH):
         try:
             server = make_server(settings.metrics_host, port, app, _Server, _Handler)
-        except OSError:
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                log.warning("metrics.no_port", host=settings.metrics_host, port=port, error=str(error))
+                return
             continue
         threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
         return
-    log.warning("metrics.no_port", host=settings.metrics_host, first=first, last=first + PORTS_EACH - 1)
+    log.warning("metrics.no_port", host=settings.metrics_host, port=first, error="this port and all that follow are taken")
 
 
 def _of_process(settings: Settings, process: Process) -> Iterable[Metric]:
     yield InfoMetricFamily("inventory_build", "What runs here.", {"process": process, "release": settings.release})
     yield counter("inventory_log_lines_dropped", "Lines of the log that nobody read in time.", lines_dropped())
+    yield counter("inventory_errors", "Errors that nobody foresaw.", reporting.seen)
     yield counter("inventory_errors_reported", "Errors that error tracking was told of.", reporting.reported)
     yield counter("inventory_errors_dropped", "Errors that it was not told of: too many at once, or it did not listen.", reporting.dropped)
 

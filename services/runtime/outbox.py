@@ -115,7 +115,8 @@ _DONE = (
 )
 
 
-_BACKLOG = backlog_of(outbox.c.created_at, outbox.c.done_at.is_(None))
+_IS_OWED = outbox.c.done_at.is_(None) & (outbox.c.name == func.any(bindparam("names", type_=ARRAY(Text))))
+_BACKLOG = backlog_of(outbox.c.created_at, _IS_OWED)
 
 
 async def append(connection: AsyncConnection, event: Event) -> None:
@@ -145,9 +146,9 @@ async def mark_done(connection: AsyncConnection, event_ids: Collection[int]) -> 
     return [row.name for row in await connection.execute(_DONE, {"ids": list(event_ids)})]
 
 
-async def read_backlog(connection: AsyncConnection) -> Backlog:
-    """The events that nobody has handled. Index: outbox_not_done."""
-    return Backlog(*(await connection.execute(_BACKLOG)).one())
+async def read_backlog(connection: AsyncConnection, *, names: Collection[str]) -> Backlog:
+    """The events of these names that nobody has handled. Index: outbox_not_done."""
+    return Backlog(*(await connection.execute(_BACKLOG, {"names": list(names)})).one())
 
 
 async def forget_handled(connection: AsyncConnection) -> int:

@@ -37,6 +37,9 @@ async def look(sample: Callable[[], Awaitable[None]], stop: asyncio.Event, *, ev
             await sample()
         except (Unavailable, RedisError) as error:
             _say_why(error)
+        except Exception as error:  # whoever watches must not stop the work
+            reporting.report(error, route="relay")
+            log.exception("relay.not_seen")
         await _pause(stop, every_seconds)
 
 

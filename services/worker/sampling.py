@@ -19,17 +19,20 @@ from services.runtime import outbox, server_figures
 from services.runtime.database import Database
 from services.runtime.metrics import counter, counters, gauge, gauges
 from services.runtime.redis import Redis
+from services.worker.subscriptions import COPIES, SUBSCRIPTIONS
 
 BACKLOG_SECONDS = 10
 STOCK_SECONDS = 60  # a sum over every level: a tenth of a second for a million
 INVARIANTS_SECONDS = 300  # it reads every line and movement
+WHAT = ("backlog", "postgres", "cache", "broker", "stock", "invariants")
 
 
 class Samples:
     """What was last seen of each state, and when."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, tuple[float, Sequence[Metric]]] = {}
+        # As old as the process until it is looked at: what was never seen must not be missing among the instants.
+        self._seen: dict[str, tuple[float, Sequence[Metric]]] = dict.fromkeys(WHAT, (time.time(), ()))
 
     def keep(self, what: str, metrics: Iterable[Metric]) -> None:
         self._seen[what] = (time.time(), list(metrics))
@@ -90,7 +93,11 @@ async def sample_broker(samples: Samples, celery: Celery) -> None:
 
 
 async def _read_backlog(connection: AsyncConnection) -> Sequence[Metric]:
-    stages = {"event": await outbox.read_backlog(connection), "mail": await notifications.read_backlog(connection)}
+    stages = {
+        "event": await outbox.read_backlog(connection, names=SUBSCRIPTIONS.keys()),
+        "copy": await outbox.read_backlog(connection, names=COPIES.keys()),
+        "mail": await notifications.read_backlog(connection),
+    }
     depth = {stage: backlog.depth for stage, backlog in stages.items()}
     oldest = {stage: backlog.oldest_seconds for stage, backlog in stages.items()}
     return [
@@ -122,11 +129,10 @@ async def _read_postgres(connection: AsyncConnection) -> Sequence[Metric]:
 
 
 def _count_messages(celery: Celery) -> int | None:
-    try:
-        with celery.connection_for_read() as connection:
-            queue = celery.conf.task_default_queue
-            return int(connection.default_channel.queue_declare(queue, passive=True).message_count)
-    except ChannelError:  # Redis has no queue that is empty
-        return 0
-    except (OperationalError, OSError):
-        return None
+    with celery.connection_for_read() as connection:
+        try:
+            return int(connection.default_channel.queue_declare(celery.conf.task_default_queue, passive=True).message_count)
+        except ChannelError:  # Redis has no queue that is empty
+            return 0
+        except (OperationalError, *connection.connection_errors):
+            return None

@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 
+from services.api import fast_path
 from tests.support.api import Api, Client, Json, open_api
 from tests.support.database import Database
 from tests.support.options import Rounds
@@ -109,6 +111,21 @@ async def test_what_may_be_a_copy_is_the_same_for_everybody(api: Api, staff: Cli
         assert len({answer.content for answer in answers}) == 1, path
         assert {answer.headers["X-Cache"] for answer in answers[1:]} == {"hit"}
         assert all("Vary" not in answer.headers and "Set-Cookie" not in answer.headers for answer in answers)
+
+
+async def test_a_request_that_breaks_it_goes_the_ordinary_way(api: Api, staff: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    await staff.create_product("TEE")
+    nobody = await api.client()
+    usual = await nobody.http.get("/v1/products/TEE")
+
+    def breaks(*_: object) -> bool:
+        raise RuntimeError("nobody foresaw this")
+
+    monkeypatch.setattr(fast_path, "_is_plain", breaks)
+    answer = await nobody.http.get("/v1/products/TEE")
+
+    assert answer.status_code == 200
+    assert answer.content == usual.content
 
 
 async def test_nothing_else_is_ever_a_copy(api: Api, staff: Client, customer: Client) -> None:

@@ -9,6 +9,7 @@ seconds meanwhile. Exits with 1 if it does less than nine tenths.
 import argparse
 import asyncio
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -24,6 +25,7 @@ from tests.support.scrape import free_metrics_port, scrape
 from tests.support.settings import Where
 
 SHARE_MIN = 0.9
+_TRACKER = "http://key@127.0.0.1:9/1"  # nobody is there, and nothing is to be told
 _UNREACHABLE = "1000000"
 SCRAPED_EVERY_SECONDS = 5.0  # as the local stack has it; a deployment every fifteen
 
@@ -34,8 +36,9 @@ async def measure(where: Where, folder: Path, leash: Leash, *, workers: int, rou
     await connection.close()
     port = free_metrics_port()
     running = Processes(where, folder, leash)
-    watched = await running.api(workers=workers, rate_limit_factor=_UNREACHABLE, redis_timeout_ms="50", metrics_port=str(port))
-    alone = await running.api(workers=workers, rate_limit_factor=_UNREACHABLE, redis_timeout_ms="50", module="tests.load.unobserved")
+    start = partial(running.api, workers=workers, rate_limit_factor=_UNREACHABLE, redis_timeout_ms="50")
+    watched = await start(metrics_port=str(port), sentry_dsn=_TRACKER)
+    alone = await start(module="tests.load.unobserved")
     for url in (watched.url, alone.url):
         await copied(url)
     scraping = asyncio.create_task(_scrape(port, workers))

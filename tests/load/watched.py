@@ -67,9 +67,9 @@ class Watch:
         """Remember which alerts fire, until cancelled."""
         while True:
             try:
-                alerts = (await self._http.get("/api/v1/alerts")).json()["data"]["alerts"]
+                alerts = (await self._http.get("/api/v1/alerts")).raise_for_status().json()["data"]["alerts"]
                 self.fired |= {alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"}
-            except httpx.TransportError:
+            except httpx.HTTPError:
                 pass  # it is not up yet
             await asyncio.sleep(1)
 
@@ -137,7 +137,7 @@ def _queries() -> Iterator[tuple[str, str, str]]:
     for board in BOARDS:
         for panel in board.panels:
             for query in panel.queries:
-                promql = query.promql.replace("$__rate_interval", "15s").replace("$__range", "3m")
+                promql = query.promql.replace("$__rate_interval", "15s")
                 yield board.name, panel.title, promql
 
 

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from services.runtime.database import Database as OurDatabase
 from services.runtime.errors import Unavailable
 from services.worker.app import create_celery
-from services.worker.loops import run
+from services.worker.loops import look, run
 from services.worker.metrics import Relayed
 from services.worker.relay import deliver_once, expire_once, react
 from tests.support.api import Client, line
@@ -135,6 +135,21 @@ async def test_a_relay_waits_out_a_database_that_cannot_be_reached() -> None:
         await run(work, stop)
 
     assert len(rounds_done) == 2
+
+
+async def test_a_look_that_breaks_stops_neither_the_next_nor_the_relay() -> None:
+    stop, looks = asyncio.Event(), []
+
+    async def sample() -> None:
+        looks.append(1)
+        if len(looks) == 1:
+            raise KeyError("evicted_keys")
+        stop.set()
+
+    async with asyncio.timeout(5):
+        await look(sample, stop, every_seconds=0.01)
+
+    assert len(looks) == 2
 
 
 async def _confirm(customer: Client) -> None:

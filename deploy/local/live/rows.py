@@ -117,7 +117,7 @@ def _mail(recent: Between, last: Between) -> Row:
 
 def _broken(recent: Between, _: Between) -> Row:
     dead, violations = recent.value("inventory_dead_letters"), recent.value("inventory_invariant_violations")
-    errors = recent.value("inventory_errors_reported_total")
+    errors = recent.value("inventory_errors_total")
     text = f"dead letters {_count(dead)}   violations {_count(violations)}   errors {_count(errors)}"
     return Row("broken", text, is_bad=_is_over(dead, 0) or _is_over(violations, 0))
 

@@ -26,7 +26,12 @@ def send(notification_id: str, attempts: int) -> None:
     Killed in between, the mail goes out again when the row's lease ends: at least once, and under one Message-ID.
     """
     here, started = child(), time.monotonic()
-    notification = here.transact(commands.begin_sending, Due(NotificationId(UUID(notification_id)), attempts))
+    try:
+        notification = here.transact(commands.begin_sending, Due(NotificationId(UUID(notification_id)), attempts))
+    except Unavailable as refusal:  # nothing was begun: it comes due again when its lease ends
+        here.deliveries.outcomes["postponed"] += 1
+        log.info("email.send", notification_id=notification_id, outcome="postponed", code=refusal.code)
+        return
     if notification is None:
         here.deliveries.outcomes["not_due"] += 1
         log.info("email.send", notification_id=notification_id, outcome="not_due")
