@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from services.runtime.circuit import Circuit
 from services.runtime.settings import Settings
-from services.worker.smtp import PATIENCE, Patience, Session, SmtpFailure, open_session, text_of
+from services.runtime.smtp import PATIENCE, Patience, Session, SmtpFailure, open_session, text_of
 
 MAILS_PER_SESSION_MAX = 100  # servers count them too, and are less polite about it
 IDLE_SECONDS_MAX = 30  # after that, what lies between us and the server may have forgotten the connection

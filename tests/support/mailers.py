@@ -7,8 +7,8 @@ from email.message import EmailMessage
 
 import pytest
 
+from services.runtime.smtp import Patience
 from services.worker.mailer import Mailer, MailNotSent
-from services.worker.smtp import Patience
 from tests.support.scripted_smtp import ScriptedSmtp
 from tests.support.settings import Where, settings
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from services.inventory.notifications.model import SENDING_LEASE_SECONDS
+from services.runtime.smtp import PATIENCE, QUIT_SECONDS_MAX
 from services.worker.app import HARD_LIMIT_SECONDS, VISIBILITY_SECONDS, create_celery
-from services.worker.smtp import PATIENCE, QUIT_SECONDS_MAX
 from tests.support.settings import Where, settings
 
 _ORCHESTRATORS_GRANT_SECONDS = 30

@@ -5,8 +5,8 @@ from urllib.parse import quote
 
 import pytest
 
+from services.runtime.smtp import Patience
 from services.worker.mailer import MailServerUnavailable
-from services.worker.smtp import Patience
 from tests.support.mailers import mail, mailer_of, refusal_by, send
 from tests.support.scripted_smtp import CERTIFICATE, CONTENT, scripted_smtp
 

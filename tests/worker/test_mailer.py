@@ -8,8 +8,8 @@ from functools import partial
 import pytest
 import pytest_asyncio
 
+from services.runtime.smtp import Patience
 from services.worker.mailer import FAILURES_MAX, MAILS_PER_SESSION_MAX, Mailer, MailNotSent, MailRefused, MailServerUnavailable
-from services.worker.smtp import Patience
 from tests.support.eventually import eventually
 from tests.support.mailers import LONG, mail, mailer_of, refusal_by, send
 from tests.support.scripted_smtp import BANNER, CONTENT, Fault, ScriptedSmtp, scripted_smtp
