@@ -2,7 +2,6 @@
 
 import asyncio
 import getpass
-import os
 import secrets
 from dataclasses import asdict
 from pathlib import Path
@@ -13,12 +12,13 @@ from alembic import command
 from alembic.config import Config
 
 from services.cli.accounts import accounts, keys
+from services.cli.configuration import config
 from services.cli.dead_letters import dead_letters
 from services.inventory.reservations import reconciling
 from services.inventory.reservations.model import Repair, Violation
 from services.runtime.logs import log
 from services.runtime.resources import open_resources
-from services.runtime.settings import PREFIX, InvalidSettings, Settings, load_settings, unknown_variables
+from services.runtime.settings import PREFIX, InvalidSettings, Settings, load_settings
 from services.runtime.startup import start_process
 
 LEFT = " (left: more is promised than there is; count it with on_shortage=displace, or cancel a reservation)"
@@ -28,7 +28,6 @@ PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, help="Operate a Holdfast installation. Settings come from HOLDFAST_ variables."
 )
-config = typer.Typer(no_args_is_help=True, help="Look at the settings.")
 app.add_typer(config, name="config")
 app.add_typer(accounts, name="accounts")
 app.add_typer(keys, name="keys")
@@ -44,18 +43,6 @@ def migrate() -> None:
     except (ConnectionError, TimeoutError) as error:
         typer.echo(f"The database of HOLDFAST_DIRECT_DATABASE_URL or HOLDFAST_DATABASE_URL does not answer: {error}", err=True)
         raise typer.Exit(1) from None
-
-
-@config.command()
-def check() -> None:
-    """Say what is wrong with the settings before anything starts with them. Exits 1 if something is."""
-    _stop_if_invalid()
-    unknown = list(unknown_variables(os.environ))
-    for sentence in unknown:
-        typer.echo(sentence, err=True)
-    if unknown:
-        raise typer.Exit(1)
-    typer.echo("The settings are complete.")
 
 
 @app.command("secrets")

@@ -202,7 +202,7 @@ def _sentences(error: ValidationError) -> Iterable[str]:
         name = str(fault["loc"][0]) if fault["loc"] else ""
         reason = fault["msg"].removeprefix("Value error, ")
         if fault["type"] == "missing":
-            reason = f"is not set: {_MAKE_ONE}" if name in _MADE else "is not set"
+            reason = f"is not set: {_MAKE_ONE}" if name in _MADE else "is not set: .env.example explains it"
         yield f"{PREFIX}{name.upper()} {reason}" if name else reason
 
 

@@ -70,7 +70,7 @@ def test_a_folder_of_secrets_that_is_not_there_is_named(variables: pytest.Monkey
 def test_what_must_be_set_is_named(variables: pytest.MonkeyPatch, name: str) -> None:
     variables.delenv(PREFIX + name)
 
-    with pytest.raises(InvalidSettings, match=f"^{PREFIX}{name} is not set$"):
+    with pytest.raises(InvalidSettings, match=f"^{PREFIX}{name} is not set: .env.example explains it$"):
         load_settings()
 
 
