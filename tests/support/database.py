@@ -1,6 +1,7 @@
 """A database for each test: migrated once, cloned every time, with commits that are real."""
 
 import asyncio
+import os
 import subprocess
 import sys
 import uuid
@@ -119,7 +120,10 @@ async def _administer(servers: Servers, sql: str) -> None:
 
 
 def migrate(url: str) -> None:
-    """Give the database the newest schema, as an operator does."""
-    command = [sys.executable, "-m", "services.cli.main", "migrate"]
-    result = subprocess.run(command, cwd=ROOT, env=environment(Where(database_url=url)), check=False, capture_output=True, text=True)
+    """Give the database the newest schema, as an operator does; that of a newer release, if HOLDFAST_TEST_SCHEMA_OF names its folder."""
+    newer = os.environ.get("HOLDFAST_TEST_SCHEMA_OF")
+    python = f"{newer}/.venv/bin/python" if newer else sys.executable
+    command = [python, "-m", "services.cli.main", "migrate"]
+    variables = environment(Where(database_url=url))
+    result = subprocess.run(command, cwd=newer or ROOT, env=variables, check=False, capture_output=True, text=True)
     assert result.returncode == 0, f"the migrations failed\n{result.stdout}{result.stderr}"
