@@ -1,18 +1,22 @@
 # Every command of Holdfast by name. What a command does is written in Python, in deploy/local/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up start stop dev status logs mail mails token psql demo traffic smoke seed down-hard secrets check lint types contracts test proof coverage schema dashboards dashboards-check rules format lock
+.PHONY: help setup up start stop dev status logs mail mails token psql demo traffic smoke seed down-hard secrets check lint types contracts test proof coverage coverage-table old-tests api api-changes schema dashboards dashboards-check rules image image-push image-scan deploy deploy-help format lock
 
 PYTHON ?= python3
 BIN := .venv/bin
 STACK := $(BIN)/python -m deploy.local.main
 AT_ONCE := --numprocesses auto --maxprocesses 4 --dist loadgroup # each process tests with servers of its own
 LIMITS := $(if $(LOAD),--load)
+SCRIPTS := .ci/run $(wildcard deploy/*/*.sh deploy/*/*/*.sh)
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
 # Given on the command line only: make itself and some shells have variables of these names.
 AS := customer
 FOR :=
+FROM :=
+HOST :=
+IMAGE :=
 NAME :=
 N :=
 SEED :=
@@ -82,9 +86,15 @@ secrets: setup ## print new secrets for a deployment
 
 check: lint types contracts test ## all that CI runs
 
-lint: setup ## ruff: rules and formatting; hadolint and the schema of compose
+lint: setup ## ruff: rules and formatting; workflows, scripts, the Dockerfile and compose too
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/actionlint -shellcheck $(BIN)/shellcheck
+	@$(BIN)/zizmor --offline --quiet --no-progress .github
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(BIN)/shellcheck --external-sources --source-path SCRIPTDIR $(SCRIPTS)
 	@$(BIN)/hadolint deploy/docker/Dockerfile
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 
@@ -106,6 +116,18 @@ coverage: setup ## all tests with line and branch coverage; fails under the figu
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
+coverage-table: setup ## what make coverage measured, as a table in Markdown
+	@$(BIN)/coverage report --format=markdown --fail-under=0
+
+old-tests: setup ## the tests of the release before on the schema of this one; FROM=v1.2.0 names another
+	@$(BIN)/python -m deploy.pipeline.old_tests $(FROM) --pytest $(AT_ONCE) $(ARGS)
+
+api: setup ## print the OpenAPI document of the API
+	@$(BIN)/python -m deploy.pipeline.api document
+
+api-changes: setup ## what has changed in the API since the release before, or FROM=v1.2.0; fails when clients would break
+	@$(BIN)/python -m deploy.pipeline.api changes $(FROM)
+
 schema: setup ## draw docs/schema.svg anew from the tables
 	@$(BIN)/python -m migrations.picture
 
@@ -117,6 +139,21 @@ dashboards-check: setup ## hold the dashboards to Grafana's own types; needs nod
 
 rules: setup ## check and test the rules of Prometheus with promtool: from the PATH, or PROMTOOL=/path/to/promtool
 	@PROMTOOL="$(PROMTOOL)" $(BIN)/python -m deploy.monitoring.check
+
+image: ## build the image holdfast:local; needs Docker
+	@$(PYTHON) -m deploy.pipeline.image build
+
+image-push: ## build for amd64 and arm64 with SBOM and provenance, and push to NAME=ghcr.io/me/holdfast
+	@$(PYTHON) -m deploy.pipeline.image push "$(NAME)"
+
+image-scan: ## look for known vulnerabilities in holdfast:local, or in IMAGE=
+	@$(PYTHON) -m deploy.pipeline.image scan $(IMAGE)
+
+deploy: ## have the server HOST=user@host put IMAGE= into service, over ssh
+	@deploy/pipeline/deploy.sh "$(HOST)" "$(IMAGE)"
+
+deploy-help: ## what to set so that the pipeline deploys
+	@cat deploy/pipeline/deploying.md
 
 format: setup ## let ruff rewrite what it can
 	@$(BIN)/ruff check --fix .
