@@ -35,6 +35,7 @@ _REASONS = {
     AuthenticationError: _NOT_LET_IN,
     NoPermissionError: "it does not let us do what we have to; correct what the user may do",
     amqp.AccessRefused: _NOT_LET_IN,
+    amqp.NotAllowed: "it has no such virtual host, or not for this user; make it, or correct the path",
     smtplib.SMTPAuthenticationError: _NOT_LET_IN,
     smtplib.SMTPNotSupportedError: "it offers no encryption or no sign-in; correct the scheme, or its configuration",
     asyncpg.InvalidCatalogNameError: "it has no such database; create it, or correct the name",
