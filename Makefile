@@ -1,7 +1,7 @@
 # Every command of Holdfast by name. What a command does is written in Python, in deploy/local/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up start stop dev status logs mail mails token psql demo traffic smoke seed down-hard secrets check lint types contracts test proof coverage coverage-table old-tests api api-changes schema dashboards dashboards-check rules image image-push image-scan deploy deploy-help format lock
+.PHONY: help setup up start stop dev status logs mail mails token psql demo traffic smoke seed down-hard secrets check lint types contracts test proof coverage coverage-table old-tests api api-changes schema dashboards dashboards-check rules manifests image image-push image-scan deploy deploy-help format lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -9,6 +9,7 @@ STACK := $(BIN)/python -m deploy.local.main
 AT_ONCE := --numprocesses auto --maxprocesses 4 --dist loadgroup # each process tests with servers of its own
 LIMITS := $(if $(LOAD),--load)
 SCRIPTS := .ci/run $(wildcard deploy/*/*.sh deploy/*/*/*.sh)
+KUBERNETES := 1.37
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
 # Given on the command line only: make itself and some shells have variables of these names.
@@ -154,6 +155,13 @@ deploy: ## have the server HOST=user@host put IMAGE= into service, over ssh
 
 deploy-help: ## what to set so that the pipeline deploys
 	@cat deploy/pipeline/deploying.md
+
+manifests: setup ## render deploy/k8s with kustomize and validate it against the schemas of Kubernetes; needs kustomize
+	@mkdir -p .run
+	@for overlay in staging production cloudnative-pg; do \
+	  kustomize build deploy/k8s/overlays/$$overlay >.run/$$overlay.yaml && \
+	  $(BIN)/uvx --quiet kubernetes-validate@$(KUBERNETES).0 --strict --quiet .run/$$overlay.yaml || exit 1; \
+	done
 
 format: setup ## let ruff rewrite what it can
 	@$(BIN)/ruff check --fix .
