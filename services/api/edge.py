@@ -23,6 +23,7 @@ from services.runtime.errors import RateLimited, Refusal
 from services.runtime.rate_limits import Verdict
 
 _READS = {"GET", "HEAD"}
+_PREFLIGHT = {b"origin", b"access-control-request-method"}
 
 
 class Asked(NamedTuple):
@@ -67,6 +68,18 @@ class Edge:
         if isinstance(asked.caller, NotSignedIn) and scope["method"] in _READS and not scope["query_string"]:
             return _refused(scope, asked.caller)  # elsewhere the route may have an earlier objection
         return None
+
+
+class PreflightEdge:
+    """Wraps CORS, which answers a browser's preflights by itself: they count as other requests do."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._edge = Edge(app)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_preflight = scope["type"] == "http" and scope["method"] == "OPTIONS" and {name for name, _ in scope["headers"]} >= _PREFLIGHT
+        await (self._edge if is_preflight else self._app)(scope, receive, send)
 
 
 async def _ask(scope: Scope, parts: Assembled) -> Asked:

@@ -17,7 +17,7 @@ from services.api.counts import Counts
 from services.api.dependencies import Assembled
 from services.api.docs import pages as docs_pages
 from services.api.document import ABOUT, Documented
-from services.api.edge import Edge
+from services.api.edge import Edge, PreflightEdge
 from services.api.errors import KEY_HEADER
 from services.api.fast_path import FastPath
 from services.api.gate import Gate
@@ -177,6 +177,7 @@ def _let_browsers_in(app: FastAPI, origins: Sequence[str]) -> None:
         allow_headers=("Authorization", "If-Match", "If-None-Match", KEY_HEADER, "X-Request-ID"),
         expose_headers=_READABLE,
     )
+    app.add_middleware(PreflightEdge)
 
 
 def serve() -> FastAPI:

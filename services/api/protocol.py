@@ -22,7 +22,7 @@ from services.runtime.ids import request_id_text
 from services.runtime.logs import log, request_id
 
 HEAD_SECONDS = 5  # from its first byte to its last; the first head of a connection from when that was made
-HEAD_JITTER = 0.2
+HEAD_JITTER = 0.1
 HEAD_BYTES_MAX = 32_768  # several times what browsers and proxies together send
 REQUEST_LINE_BYTES_MAX = 8_192  # what proxies in front of us take
 PIPELINED_MAX = 100  # requests of one connection that wait for their turn; clients that pipeline at all send a few dozen

@@ -39,6 +39,14 @@ async def test_the_shop_may_ask_and_others_may_not() -> None:
         assert "Origin" in answer.headers["Vary"]
 
 
+async def test_preflights_count_as_other_requests_do() -> None:
+    async with serving(NOWHERE, cors_origins=SHOP, rate_limit_factor="0.001") as (client, _):
+        answers = [await client.http.options("/v1/reservations", headers=preflight(SHOP)) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 429]
+    assert_problem(answers[1], 429, "rate_limited")
+
+
 async def test_the_shop_reads_every_answer_refusals_of_the_guards_included(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(NOWHERE, cors_origins=SHOP) as (client, parts):
         client.http.headers["Origin"] = SHOP

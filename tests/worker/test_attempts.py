@@ -176,3 +176,14 @@ async def test_a_database_that_is_away_when_the_letter_is_written_is_not_the_let
     [(state, attempts, failures, error)] = await database.rows(_ROWS)
     assert (state, attempts, failures) == ("queued", 1, 0)
     assert "database" in error
+
+
+@pytest.mark.usefixtures("confirmed")
+async def test_a_database_that_was_restarted_between_two_mails_costs_the_second_no_time(
+    customer: Client, database: Database, post: Post
+) -> None:
+    assert len(await post.goes_out()) == 1
+    await database.do("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdfast-worker'")
+    await _confirm(customer)
+
+    assert len(await post.goes_out()) == 1

@@ -86,6 +86,7 @@ async def test_every_counter_says_what_the_clients_have_counted(
     async with api_at(running.url, people) as api:
         await _stock(api)
         shoppers = [Shopper(await api.customer(), seen) for _ in range(_CUSTOMERS)]
+        await eventually(partial(answer, port, api=2), within_seconds=_WITHIN_SECONDS)
         before = await scrape(port, api=2)
         processes.relay(metrics_port=str(port))
         processes.worker(metrics_port=str(port))
@@ -112,6 +113,7 @@ async def test_a_worker_that_is_killed_leaves_its_port_to_the_next_and_breaks_no
     running = await processes.api(workers=2, metrics_port=str(port))
     async with api_at(running.url, people) as api:
         nobody = await api.client()
+        await eventually(partial(answer, port, api=2), within_seconds=_WITHIN_SECONDS)
         before = await scrape(port, api=2)
         victim = random.choice(running.workers)
 

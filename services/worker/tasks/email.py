@@ -27,7 +27,7 @@ def send(notification_id: str, attempts: int) -> None:
     """
     here, started = child(), time.monotonic()
     try:
-        notification = here.transact(commands.begin_sending, Due(NotificationId(UUID(notification_id)), attempts))
+        notification = _begin(here, Due(NotificationId(UUID(notification_id)), attempts))
     except Unavailable as refusal:  # nothing was begun: it comes due again when its lease ends
         here.deliveries.outcomes["postponed"] += 1
         log.info("email.send", notification_id=notification_id, outcome="postponed", code=refusal.code)
@@ -53,6 +53,14 @@ def send(notification_id: str, attempts: int) -> None:
         facts = {"kind": notification.kind, "outcome": outcome, "duration_ms": round(seconds * 1000, 1)}
         log.info("email.send", notification_id=notification_id, **facts)
         request_id.reset(token)
+
+
+def _begin(here: Child, due: Due) -> Notification | None:
+    """Twice if need be: nobody listens to the database between two tasks, so only this one finds out that it was restarted."""
+    try:
+        return here.transact(commands.begin_sending, due)
+    except Unavailable:
+        return here.transact(commands.begin_sending, due)
 
 
 def _attempt(here: Child, notification: Notification) -> Ending | None:
