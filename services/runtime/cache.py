@@ -26,6 +26,7 @@ _GIVE_BACK = Script("if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.
 
 LEASE_MS = 3_000  # for a read of the database, which takes a few milliseconds; the copy of whoever dies over it is missed for as long
 WAITS_SECONDS = (0.005, 0.01, 0.02, *(0.05,) * 20)  # a second for the one who fills it, then everybody reads for themselves
+FILLS_MAX = 5  # of one question; a thing that changes as often between two reads is answered as it was read
 JITTER = 0.1  # of a lifetime, so that what was filled together does not end together
 _INSTANT_LENGTH = 13  # milliseconds since 1970, until the year 2286
 
@@ -167,7 +168,9 @@ class Cache:
             flight.add_done_callback(lambda _: self._flights.pop(token, None))
         return await asyncio.shield(flight)
 
-    async def _fill(self, key: str, lifetime: Lifetime, load: Callable[[], Awaitable[Copy]], token: bytes) -> Copy:
+    async def _fill(
+        self, key: str, lifetime: Lifetime, load: Callable[[], Awaitable[Copy]], token: bytes, *, tries: int = FILLS_MAX
+    ) -> Copy:
         try:
             copy = await load()
         except BaseException:
@@ -177,9 +180,12 @@ class Cache:
         fresh_ms = round(lifetime.fresh_ms * random.uniform(1 - JITTER, 1))  # noqa: S311  # jitter, not a secret
         is_kept = await self._try(_FILL, (f"copy:{key}", f"lease:{key}"), token, fresh_ms, lifetime.stale_ms, copy.pack())
         self.fills[_FILLS[is_kept]] += 1
+        if is_kept == 0 and tries > 1:
+            # Somebody else may have had the lease since, and keep what they read before us: who saw ours would then see an older one.
+            return await self._wait(key, lifetime, load, tries=tries - 1)
         return copy
 
-    async def _wait(self, key: str, lifetime: Lifetime, load: Callable[[], Awaitable[Copy]]) -> Copy:
+    async def _wait(self, key: str, lifetime: Lifetime, load: Callable[[], Awaitable[Copy]], *, tries: int = FILLS_MAX) -> Copy:
         """Another process fills it."""
         for seconds in WAITS_SECONDS:
             await asyncio.sleep(seconds)
@@ -190,7 +196,7 @@ class Cache:
             if look.copy is not None and not look.is_ours:
                 return look.copy
             if look.is_ours:
-                return await self._fill(key, lifetime, load, look.filler or b"")
+                return await self._fill(key, lifetime, load, look.filler or b"", tries=tries)
         return await self.read_past(key, load)
 
     async def _try(self, script: Script, keys: Sequence[Part], *arguments: Part) -> int | None:
