@@ -71,7 +71,7 @@ class FastPath:
         await send({"type": "http.response.body", "body": response.body})
         seconds = time.perf_counter() - started
         self._counts.ended(scope, wanted.route.template, seconds)
-        log_request(scope, wanted.route.template, seconds, request_id=own_id)
+        log_request(scope, wanted.route.template, seconds, own_id)
         return True
 
     async def _copy(self, scope: Scope, wanted: Wanted) -> CopyResponse | None:

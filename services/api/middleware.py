@@ -15,10 +15,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.api.client_address import TrustedProxies
 from services.api.counts import NO_ROUTE, Counts
 from services.api.once import REPLAYED_HEADER
+from services.inventory.accounts.model import AccountId
 from services.runtime.error_reporting import reporting
 from services.runtime.ids import request_id_text
 from services.runtime.logs import log, log_often, request_id
-from services.runtime.trips import count_trips
+from services.runtime.trips import Trips, count_trips
 
 SAFE_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"x-frame-options", b"DENY"), (b"referrer-policy", b"no-referrer"))
 
@@ -54,7 +55,7 @@ class EveryRequest:
             route, seconds = _route_of(scope), time.perf_counter() - started
             self._counts.ended(scope, route, seconds)
             if scope["path"] not in _QUIET or scope.get("status") != HTTPStatus.OK:
-                log_request(scope, route, seconds)
+                log_request(scope, route, seconds, own_id)
             request_id.reset(token)
 
     def _with_headers(self, scope: Scope, own_id: bytes, send: Send) -> Send:
@@ -77,28 +78,41 @@ def add_headers(headers: list[tuple[bytes, bytes]], scope: Scope, own_id: bytes)
         headers.append(NOT_FOR_OTHERS)
 
 
-def log_request(scope: Scope, route: str, seconds: float, **more: str) -> None:
+def log_request(scope: Scope, route: str, seconds: float, own_id: str) -> None:
     """The line says what the layers within have left in the scope: status, trips, x_cache, refused_with, account_id, error."""
-    facts: dict[str, Any] = {
-        "method": scope["method"],
-        "route": route,
-        "status": scope.get("status"),
-        "duration_ms": round(seconds * 1000, 1),
-        "database_trips": scope["trips"].database,
-        "redis_trips": scope["trips"].redis,
-        **more,
-    }
-    if "x_cache" in scope:
-        facts["cache"] = scope["x_cache"]
-    if "refused_with" in scope:
-        facts["code"] = scope["refused_with"]
-    if "account_id" in scope:
-        facts["account_id"] = str(scope["account_id"])
+    trips: Trips = scope["trips"]
+    left = scope.get
+    ended = (scope["method"], route, left("status"), seconds, trips.database, trips.redis, own_id)
+    more = (left("x_cache"), left("refused_with"), left("account_id"))
     if "error" in scope:
-        log.error("request", exc_info=scope["error"], **facts)
+        log.error("request", exc_info=scope["error"], **_facts(ended, more))
         reporting.report(scope["error"], route=route)
     else:
-        log_often("request", facts)
+        log_often("request", _facts, ended, more)
+
+
+def _facts(
+    ended: tuple[str, str, int | None, float, int, int, str], more: tuple[str | None, str | None, AccountId | None]
+) -> dict[str, Any]:
+    """Of what `log_request` has found, in the order that a reader wants. Plain tuples: what has names takes a request longer."""
+    method, route, status, seconds, database_trips, redis_trips, own_id = ended
+    facts = {
+        "method": method,
+        "route": route,
+        "status": status,
+        "duration_ms": round(seconds * 1000, 1),
+        "database_trips": database_trips,
+        "redis_trips": redis_trips,
+        "request_id": own_id,
+    }
+    cache, code, account_id = more
+    if cache is not None:
+        facts["cache"] = cache
+    if code is not None:
+        facts["code"] = code
+    if account_id is not None:
+        facts["account_id"] = str(account_id)
+    return facts
 
 
 def path_of(scope: Scope) -> str:

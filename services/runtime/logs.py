@@ -5,10 +5,9 @@ What libraries say comes out in the same form, and all of it without secrets (se
 
 import logging
 import sys
-import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from functools import lru_cache
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import orjson
@@ -53,16 +52,15 @@ def configure_logs(log_format: Literal["json", "text"], *, in_background: bool =
     logging.captureWarnings(True)
 
 
-def log_often(event: str, facts: dict[str, Any]) -> None:
-    """The same line as `log.info(event, **facts)`, for what happens very often: structlog takes as long as the rest of it.
+def log_often(event: str, say: Callable[..., dict[str, Any]], *what: object) -> None:
+    """The same line as `log.info(event, **say(*what))`, for what happens very often: made later, of what no longer changes.
 
-    Nobody looks for secrets in it: every fact is an id, a number or one of a few words.
+    Nobody looks for secrets in it, or adds the id of the request: every fact is an id, a number or one of a few words.
     """
-    if not _background:
-        log.info(event, **facts)
-        return
-    facts["event"] = event
-    _background[0].msg(orjson.dumps(_stamp(None, "info", facts)))
+    if _background:
+        _background[0].gather(datetime.now(UTC), event, say, what)
+    else:
+        log.info(event, **say(*what))
 
 
 def lines_dropped() -> int:
@@ -71,7 +69,7 @@ def lines_dropped() -> int:
 
 
 def _in_background() -> Callable[..., LogWriter]:
-    writer = LogWriter(sys.stdout.fileno())
+    writer = LogWriter(sys.stdout.fileno(), _line)
     _background[:] = [writer]
 
     def factory(*_: object) -> LogWriter:
@@ -80,20 +78,18 @@ def _in_background() -> Callable[..., LogWriter]:
     return factory
 
 
+def _line(at: datetime, event: str, say: Callable[..., dict[str, Any]], what: tuple[object, ...]) -> bytes:
+    return orjson.dumps(say(*what) | {"event": event, "level": "info", "timestamp": at}, option=orjson.OPT_UTC_Z)
+
+
 def _stamp(_logger: object, level: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """What every line says. One step instead of structlog's three: a line is a tenth of what a cached answer costs."""
+    """What every line says."""
     current = request_id.get()
     if current is not None:
         event.setdefault("request_id", current)
     event["level"] = level
-    second, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
-    event["timestamp"] = f"{_at(second)}.{nanoseconds // 1_000:06}Z"
+    event["timestamp"] = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
     return event
-
-
-@lru_cache(1)
-def _at(second: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 def _redact(_logger: object, _level: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

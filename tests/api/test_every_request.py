@@ -43,6 +43,7 @@ async def test_a_request_is_one_line_with_the_template_of_its_path(customer: Cli
     assert said.pop("duration_ms") > 0
     assert said.pop("database_trips") > 0  # tests/inventory/test_round_trips.py counts them
     assert said.pop("redis_trips") > 0
+    assert said.pop("request_id")
     assert said == {
         "event": "request",
         "log_level": "info",

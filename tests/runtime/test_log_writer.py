@@ -56,6 +56,19 @@ def test_lines_arrive_whole_and_in_order(pipe: Pipe) -> None:
     assert writer.dropped == 0
 
 
+def test_lines_that_are_made_later_keep_their_place(pipe: Pipe) -> None:
+    reader, descriptor = pipe
+    writer = LogWriter(descriptor, lambda number: b"%d" % number)
+
+    for number in range(1_000):
+        if number % 100:
+            writer.gather(number)
+        else:
+            writer.msg(b"%d" % number)
+
+    assert read_lines(reader, 1_000) == [b"%d" % number for number in range(1_000)]
+
+
 def test_what_several_write_to_one_pipe_is_not_mixed(pipe: Pipe) -> None:
     reader, descriptor = pipe
     writers = [(LogWriter(descriptor), bytes([letter]) * 300) for letter in b"abcd"]
