@@ -5,16 +5,19 @@ index build waits, which in turn holds the lock: a deadlock. The session must re
 """
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from alembic import context
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from migrations.schema import EVERYTHING
+from services.runtime.database import sqlstate
 from services.runtime.settings import load_settings
 
 LOCK_KEY = 0x401DFA57  # any number that no one else uses
@@ -22,6 +25,9 @@ LOCK_POLL_SECONDS = 0.2
 LOCK_WAIT_SECONDS_MAX = 300
 # A statement that waits for a table lock makes everybody queue behind it; two seconds is what readers can bear.
 SET_TIMEOUTS = ("SET lock_timeout = '2s'", "SET statement_timeout = 0")
+LOCK_NOT_AVAILABLE = "55P03"
+LOCK_PAUSE_SECONDS = 5  # who queued behind us goes first, and finds the table free most of the time
+LOCK_TRIES_MAX = 8  # 51 s: a transaction of ours is over after 15 (services/runtime/engine.py), and anybody else can be asked to end his
 
 
 async def migrate() -> None:
@@ -31,7 +37,21 @@ async def migrate() -> None:
         for statement in SET_TIMEOUTS:
             await connection.execute(text(statement))
         await connection.commit()
-        await connection.run_sync(_run)
+        await _until_tables_are_free(connection)
+
+
+async def _until_tables_are_free(connection: AsyncConnection) -> None:
+    """Each migration that is through stays; the one that met a table in use is tried again from its beginning."""
+    for tries_left in reversed(range(LOCK_TRIES_MAX)):
+        try:
+            await connection.run_sync(_run)
+            return
+        except DBAPIError as error:
+            if sqlstate(error) != LOCK_NOT_AVAILABLE or not tries_left:
+                raise
+            print(f"a table is in use; {tries_left} more tries", file=sys.stderr)
+        await connection.rollback()
+        await asyncio.sleep(LOCK_PAUSE_SECONDS)
 
 
 def _run(connection: Connection) -> None:

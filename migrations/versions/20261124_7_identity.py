@@ -11,6 +11,10 @@ down_revision = "20261124_6"
 
 
 def upgrade() -> None:
+    # First, because it commits what is before it: cut off in the middle of the build, a second try would find half of the tables.
+    with op.get_context().autocommit_block():
+        op.execute("DROP INDEX CONCURRENTLY IF EXISTS accounts_that_administer")
+        op.execute("CREATE INDEX CONCURRENTLY accounts_that_administer ON accounts (account_id) WHERE role = 'admin' AND NOT is_disabled")
     op.execute("ALTER TABLE accounts ADD COLUMN verified_at timestamptz")
     op.execute("UPDATE accounts SET verified_at = created_at")
     op.execute(
@@ -102,9 +106,6 @@ def upgrade() -> None:
         ALTER TABLE notifications ALTER COLUMN reservation_id DROP NOT NULL
         """
     )
-    with op.get_context().autocommit_block():
-        op.execute("DROP INDEX CONCURRENTLY IF EXISTS accounts_that_administer")
-        op.execute("CREATE INDEX CONCURRENTLY accounts_that_administer ON accounts (account_id) WHERE role = 'admin' AND NOT is_disabled")
 
 
 def downgrade() -> None:

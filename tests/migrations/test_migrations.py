@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from unittest import mock
 
 from alembic import command
@@ -14,9 +13,6 @@ from services.cli.main import PROJECT
 from services.runtime.readiness import newest_migration
 from tests.support.api import Client
 from tests.support.database import Database
-from tests.support.eventually import eventually
-from tests.support.leash import Leash
-from tests.support.program import Program
 from tests.support.settings import Where, environment
 
 EVERYTHING = """
@@ -32,9 +28,6 @@ EVERYTHING = """
     UNION ALL SELECT 'extension', extname, extversion FROM pg_extension WHERE extname <> 'plpgsql'
     ORDER BY 1, 2, 3
 """
-MIGRATORS = 3
-LOCK_KEY = 0x401DFA57  # migrations/env.py runs when it is imported, so it cannot tell
-SNAPSHOT = "SELECT backend_xmin FROM pg_stat_activity WHERE query LIKE '%pg_try_advisory_lock%' AND pid <> pg_backend_pid()"
 
 
 def alembic() -> Config:
@@ -95,20 +88,6 @@ async def test_what_was_low_before_there_was_a_list_of_it_is_on_the_list(staff: 
     assert await database.rows("SELECT item_id, status FROM low_stock ORDER BY 1") == noted
 
 
-async def test_several_migrators_at_once_all_succeed(empty_database: Database, leash: Leash, tmp_path: Path) -> None:
-    variables = environment(Where(database_url=empty_database.url))
-    migrators = [
-        Program("services.cli.main", "migrate", environment=variables, log=tmp_path / f"{n}.log", leash=leash) for n in range(MIGRATORS)
-    ]
-
-    codes = [await migrator.ended(within_seconds=30) for migrator in migrators]
-    for migrator in migrators:
-        migrator.kill()
-
-    assert codes == [0] * MIGRATORS, "\n".join(migrator.tail for migrator in migrators)
-    assert await empty_database.rows("SELECT version_num FROM alembic_version") == [(newest_migration(),)]
-
-
 def test_there_is_one_head_and_readiness_waits_for_it() -> None:
     [head] = ScriptDirectory.from_config(alembic()).get_heads()
 
@@ -120,21 +99,3 @@ def test_revisions_sort_in_the_order_in_which_they_run() -> None:
     run = [script.revision for script in ScriptDirectory.from_config(alembic()).walk_revisions()]
 
     assert run == sorted(run, reverse=True)
-
-
-async def test_a_migrator_waits_for_another_without_holding_a_snapshot(database: Database, leash: Leash, tmp_path: Path) -> None:
-    variables = environment(Where(database_url=database.url))
-
-    async def is_polling() -> bool:
-        return bool(await database.rows(SNAPSHOT))
-
-    async with database.transaction() as other:
-        await other.execute("SELECT pg_advisory_lock($1)", LOCK_KEY)
-        migrator = Program("services.cli.main", "migrate", environment=variables, log=tmp_path / "migrate.log", leash=leash)
-        await eventually(is_polling, within_seconds=20)
-        assert await database.rows(SNAPSHOT) == [(None,)]
-        assert migrator.is_running
-        await other.execute("SELECT pg_advisory_unlock_all()")
-
-    assert await migrator.ended(within_seconds=20) == 0
-    migrator.kill()
