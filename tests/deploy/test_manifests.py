@@ -53,6 +53,20 @@ def too_free(pod: Object) -> Iterator[str]:
             yield f"{container['name']} has no limits"
 
 
+def how_secrets_are_given(pod: Object, folder: str) -> Iterator[str]:
+    """What keeps a process from its secrets, or shows them to whoever may look at the process."""
+    mount = {"name": "secrets", "mountPath": folder, "readOnly": True}
+    for container in pod["containers"]:
+        if any("secretRef" in source for source in container.get("envFrom", [])):
+            yield f"{container['name']} has them as variables"
+        if mount not in container.get("volumeMounts", []):
+            yield f"{container['name']} has no folder of them"
+    files = {"name": "secrets", "secret": {"secretName": "holdfast", "defaultMode": 0o440}}
+    # They are root's; the group is the one that our user gets.
+    if files not in pod.get("volumes", []) or pod["securityContext"].get("fsGroup") != pod["securityContext"]["runAsGroup"]:
+        yield "none, or files that somebody else may read"
+
+
 def test_every_variable_is_a_setting() -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     written = {
@@ -69,6 +83,24 @@ def test_every_variable_is_a_setting() -> None:
 def test_no_secret_has_a_value() -> None:
     assert not [one for one in _objects() if one["kind"] == "Secret"]
     assert not {name for name in _settings_of_base() if name.endswith(("_SECRET", "_PEPPER", "_URL", "_DSN"))}
+
+
+def test_every_process_finds_its_secrets_in_files_that_it_may_read_and_never_write() -> None:
+    folder = _settings_of_base()["HOLDFAST_SECRETS_DIR"]
+
+    assert {one["metadata"]["name"]: list(how_secrets_are_given(one["spec"]["template"]["spec"], folder)) for one in _workloads()} == {
+        name: [] for name in (*_PROCESSES, "migrate")
+    }
+
+
+def test_the_rule_of_secrets_can_be_broken() -> None:
+    variables = {"containers": [{"name": "shell", "envFrom": [{"secretRef": {"name": "holdfast"}}]}]}
+
+    assert list(how_secrets_are_given(variables, "/run/secrets/holdfast")) == [
+        "shell has them as variables",
+        "shell has no folder of them",
+        "none, or files that somebody else may read",
+    ]
 
 
 def test_every_pod_is_restricted_and_limited() -> None:

@@ -48,6 +48,18 @@ def test_a_file_named_like_a_variable_is_as_good_as_that_variable(variables: pyt
     assert "from-the-file" not in loaded.broker_url.get_secret_value(), "the variable is set, and wins"
 
 
+def test_files_are_found_as_kubernetes_lays_them_out(variables: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # Links to a folder that is replaced as a whole when the secret changes.
+    variables.setenv("HOLDFAST_SECRETS_DIR", str(tmp_path))
+    variables.delenv("HOLDFAST_DATABASE_URL")
+    (tmp_path / "..2026_11_26").mkdir()
+    (tmp_path / "..2026_11_26" / "HOLDFAST_DATABASE_URL").write_text("postgresql://me@from-the-file/holdfast")
+    (tmp_path / "..data").symlink_to("..2026_11_26")
+    (tmp_path / "HOLDFAST_DATABASE_URL").symlink_to("..data/HOLDFAST_DATABASE_URL")
+
+    assert load_settings().pooled_url == "postgresql+asyncpg://me@from-the-file/holdfast"
+
+
 def test_a_secret_from_a_file_is_checked_like_any_other(variables: pytest.MonkeyPatch, tmp_path: Path) -> None:
     variables.setenv("HOLDFAST_SECRETS_DIR", str(tmp_path))
     variables.delenv("HOLDFAST_TOKEN_SECRET")
