@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # prepare.sh DOMAIN EMAIL: make a bare Debian or Ubuntu server ready for deploy.sh. As root, from a clone on that server; again is harmless.
 # EMAIL is for the certificate's authority. The domain must lead to this server already.
-set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-[ "$(id -u)" = 0 ] || { echo "prepare.sh wants to be root" >&2; exit 1; }
+[ "$(id -u)" = 0 ] || fail "prepare.sh wants to be root"
+# The pipeline looks for it there, and root's home is closed to the user that deploys.
+[ "$HERE" = /opt/holdfast/deploy/vps ] || fail "the clone belongs into /opt/holdfast"
 DOMAIN=${1:?usage: prepare.sh DOMAIN EMAIL}
 EMAIL=${2:?usage: prepare.sh DOMAIN EMAIL}
-HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-STATE=/srv/holdfast
 
 main() {
   packages
@@ -56,34 +56,13 @@ firewall() {
 
 state() {
   install -d -o holdfast -g holdfast -m 711 "$STATE"
-  install -d -o holdfast -g holdfast "$STATE"/{serving,tls,acme,postgres,backup}
-  [ -f "$STATE/holdfast.env" ] || secrets
-}
-
-secrets() {
-  local password
-  umask 077
-  password=$(openssl rand -hex 24)
-  printf 'POSTGRES_PASSWORD=%s\nROLE_PASSWORD=%s\n' "$(openssl rand -hex 24)" "$password" >"$STATE/postgres.env"
-  cat >"$STATE/holdfast.env" <<ENV
-HOLDFAST_DATABASE_URL=postgresql://holdfast:$password@postgres:5432/holdfast
-HOLDFAST_BROKER_URL=redis://broker:6379/0
-HOLDFAST_CACHE_URL=redis://cache:6379/0
-HOLDFAST_SMTP_URL=
-HOLDFAST_TOKEN_SECRET=$(openssl rand -base64 48)
-HOLDFAST_PASSWORD_PEPPER=$(openssl rand -base64 48)
-HOLDFAST_PUBLIC_URL=https://$DOMAIN
-HOLDFAST_MAIL_FROM=Holdfast <no-reply@$DOMAIN>
-ENV
-  umask 022
-  chown holdfast: "$STATE"/*.env
+  new_state "$DOMAIN"
+  chown holdfast: "$STATE"/{serving,tls,acme} "$STATE"/*.env
 }
 
 certificate() {
   local live=/etc/letsencrypt/live/$DOMAIN
-  # The proxy answers the authority's question, so it needs some certificate before it has the real one.
-  [ -f "$STATE/tls/fullchain.pem" ] ||
-    openssl req -x509 -newkey rsa:2048 -nodes -days 7 -subj "/CN=$DOMAIN" -keyout "$STATE/tls/privkey.pem" -out "$STATE/tls/fullchain.pem" 2>/dev/null
+  certificate_of_its_own "$DOMAIN"
   [ -f "$STATE/serving/colour.conf" ] || echo 'return 503;' >"$STATE/serving/colour.conf"
   chown -R holdfast: "$STATE/serving"
   docker compose --file "$HERE/compose.yaml" up --detach --no-deps proxy

@@ -13,6 +13,7 @@ import sys
 import time
 import uuid
 from collections import Counter
+from pathlib import Path
 
 import httpx
 
@@ -88,11 +89,15 @@ async def main() -> int:
     parser.add_argument("--email", required=True)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--rate", type=float, default=300)
+    parser.add_argument("--placed", type=Path, help="a file that gets the id of each reservation that was acknowledged")
     options = parser.parse_args()
     shop = Shop(options.url)
     await shop.open(options.email, os.environ["HOLDFAST_TEST_PASSWORD"])
     await measure(shop, seconds=options.seconds, rate=options.rate)
     print(f"{sum(shop.outcomes.values())} requests, {shop.failed()} failed: {dict(shop.outcomes)}")
+    if options.placed:
+        with options.placed.open("a") as file:
+            file.writelines(f"{one}\n" for one in shop.placed)
     print(f"{len(shop.placed)} reservations of {shop.sku}; the slowest answer took {shop.slowest:.2f} s")
     return 1 if shop.failed() else 0
 
