@@ -1,7 +1,7 @@
 # Every command of Holdfast by name. What a command does is written in Python, in deploy/local/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up start stop dev status logs mail mails token psql demo traffic smoke seed down-hard secrets check lint types contracts test proof coverage coverage-table old-tests api api-changes schema dashboards dashboards-check rules manifests image image-push image-scan deploy deploy-help format lock
+.PHONY: help setup up start stop dev status logs mail mails token psql demo traffic smoke seed down-hard secrets check lint types contracts test proof coverage coverage-table old-tests api api-changes schema dashboards dashboards-check rules manifests image image-push image-scan containers rehearsal deploy deploy-help format lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,6 +10,7 @@ AT_ONCE := --numprocesses auto --maxprocesses 4 --dist loadgroup # each process 
 LIMITS := $(if $(LOAD),--load)
 SCRIPTS := .ci/run $(wildcard deploy/*/*.sh deploy/*/*/*.sh)
 KUBERNETES := 1.37
+COMPOSE := docker compose --project-name holdfast-check # it ends with its volumes, which nobody else's may
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
 # Given on the command line only: make itself and some shells have variables of these names.
@@ -150,16 +151,23 @@ image-push: ## build for amd64 and arm64 with SBOM and provenance, and push to N
 image-scan: ## look for known vulnerabilities in holdfast:local, or in IMAGE=
 	@$(PYTHON) -m deploy.pipeline.image scan $(IMAGE)
 
+containers: setup ## bring docker-compose.yml up as a project of its own, smoke it through the proxy, take it down; needs Docker
+	@trap '$(COMPOSE) down --volumes' EXIT; \
+	TRAFFIC=off $(COMPOSE) up --build --wait && $(BIN)/python -m deploy.local.smoke --url "$(URL)" || { $(COMPOSE) logs --tail 50; exit 1; }
+
+rehearsal: setup image ## the life of a server in a temporary folder, with deploy/vps: upgrades under load, backup, restore; RATE=300
+	@deploy/vps/rehearse.sh holdfast:local
+
 deploy: ## have the server HOST=user@host put IMAGE= into service, over ssh
 	@deploy/pipeline/deploy.sh "$(HOST)" "$(IMAGE)"
 
 deploy-help: ## what to set so that the pipeline deploys
 	@cat deploy/pipeline/deploying.md
 
-manifests: setup ## render deploy/k8s with kustomize and validate it against the schemas of Kubernetes; needs kustomize
+manifests: setup ## render deploy/k8s and validate it against the schemas of Kubernetes; needs kubectl
 	@mkdir -p .run
 	@for overlay in staging production cloudnative-pg; do \
-	  kustomize build deploy/k8s/overlays/$$overlay >.run/$$overlay.yaml && \
+	  kubectl kustomize deploy/k8s/overlays/$$overlay >.run/$$overlay.yaml && \
 	  $(BIN)/uvx --quiet kubernetes-validate@$(KUBERNETES).0 --strict --quiet .run/$$overlay.yaml || exit 1; \
 	done
 
