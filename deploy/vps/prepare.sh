@@ -66,7 +66,8 @@ certificate() {
   [ -f "$STATE/serving/colour.conf" ] || echo 'return 503;' >"$STATE/serving/colour.conf"
   chown -R holdfast: "$STATE/serving"
   docker compose --file "$HERE/compose.yaml" up --detach --no-deps proxy
-  install -m 755 /dev/stdin /etc/letsencrypt/renewal-hooks/deploy/holdfast <<HOOK
+  # -D: certbot makes the folder when it first runs, which is below.
+  install -D -m 755 /dev/stdin /etc/letsencrypt/renewal-hooks/deploy/holdfast <<HOOK
 #!/bin/sh
 set -e
 cp -L $live/fullchain.pem $live/privkey.pem $STATE/tls/
