@@ -23,7 +23,8 @@ then=$(sql "$COUNTS")
 started=$SECONDS
 marker=$(sql "SELECT pg_current_wal_lsn()")
 piece=$(sql "SELECT pg_walfile_name(pg_switch_wal())")
-until [ -f "$STATE/backup/wal/$piece" ]; do
+# Only PostgreSQL may look into the folder.
+until compose exec -T --user postgres postgres test -f "/backup/wal/$piece"; do
   [ "$((SECONDS - started))" -lt "$ARCHIVE_SECONDS" ] || fail "PostgreSQL does not archive its log: $piece is missing in $STATE/backup/wal"
   sleep 1
 done

@@ -1,6 +1,7 @@
 """PostgreSQL and Redis from Docker images, for those who would rather test against what they deploy."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
@@ -25,7 +26,8 @@ def postgres() -> Iterator[str]:
     from testcontainers.community.postgres import PostgresContainer
 
     _ensure_images(POSTGRES_IMAGE)
-    with PostgresContainer(POSTGRES_IMAGE, driver=None).with_command(_COUNTING) as container:
+    password = secrets.token_hex()  # "test" would be found in every log that is searched for it
+    with PostgresContainer(POSTGRES_IMAGE, password=password, driver=None).with_command(_COUNTING) as container:
         yield container.get_connection_url()
 
 

@@ -26,12 +26,13 @@ _LOGS = ("0-services.api.log", "1-services.worker.relay.log", "2-services.worker
 async def test_what_breaks_is_reported_from_every_process_with_its_request_and_without_a_secret(
     processes: Processes, people: People, database: Database, tracker: Tracker, tmp_path: Path
 ) -> None:
-    password = urlsplit(processes.where.database_url)._replace(netloc=_with_password(processes.where.database_url)).geturl()
-    where = replace(processes.where, database_url=password, smtp_url=f"smtp://me:{_CANARY}@127.0.0.1:1")
+    database_url, password = _with_password(processes.where.database_url)
+    where = replace(processes.where, database_url=database_url, smtp_url=f"smtp://me:{_CANARY}@127.0.0.1:1")
     port = free_metrics_port()
     api = await processes.api(workers=1, where=where, sentry_dsn=tracker.dsn, release=_RELEASE, metrics_port=str(port))
     async with api_at(api.url, people) as clients:
         person, secrets = await _blabs(clients, people, database)
+        secrets.append(password)
         await _breaks(database, "products", "INSERT")
         await _breaks(database, "notifications", "INSERT")
         staff = await clients.staff()
@@ -107,10 +108,13 @@ async def _breaks(database: Database, table: str, change: str, when: str = "true
     await database.do(f"CREATE TRIGGER breaks BEFORE {change} ON {table} FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION blab()")
 
 
-def _with_password(url: str) -> str:
-    """The same server, which asks nobody for one, with a password that nobody should see."""
-    user, _, host = urlsplit(url).netloc.rpartition("@")
-    return f"{user.partition(':')[0]}:{_CANARY}@{host}"
+def _with_password(url: str) -> tuple[str, str]:
+    """The same server with the password that it wants, and that password; one that asks nobody is told the canary."""
+    parts = urlsplit(url)
+    if parts.password:
+        return url, parts.password
+    user, _, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user}:{_CANARY}@{host}").geturl(), _CANARY
 
 
 def _whose(report: Report) -> tuple[str, ...]:
