@@ -3,7 +3,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 RECOVER_SECONDS=3600
-ARCHIVE_SECONDS=60
+ARCHIVE_SECONDS=150 # PostgreSQL looks once a minute for what it could not archive at once
 COUNTS="SELECT (SELECT count(*) FROM reservations) || ' ' || (SELECT count(*) FROM stock_movements) || ' ' || (SELECT version_num FROM alembic_version)"
 
 drilled() {

@@ -61,7 +61,7 @@ def upgrade():
 PY
 DOCKERFILE
   docker build --quiet --tag holdfast-rehearsal:broken - <<DOCKERFILE
-FROM $IMAGE
+FROM holdfast-rehearsal:next
 CMD ["sleep", "infinity"]
 DOCKERFILE
 }
