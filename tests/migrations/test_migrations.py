@@ -88,6 +88,15 @@ async def test_what_was_low_before_there_was_a_list_of_it_is_on_the_list(staff: 
     assert await database.rows("SELECT item_id, status FROM low_stock ORDER BY 1") == noted
 
 
+async def test_an_older_release_leaves_a_newer_schema_as_it_is(database: Database) -> None:
+    # Who deploys it again rolls back; the schema never does.
+    await database.do("UPDATE alembic_version SET version_num = '29991231_1'")
+
+    await migrate(database, "head")
+
+    assert await database.rows("SELECT version_num FROM alembic_version") == [("29991231_1",)]
+
+
 def test_there_is_one_head_and_readiness_waits_for_it() -> None:
     [head] = ScriptDirectory.from_config(alembic()).get_heads()
 
