@@ -20,6 +20,7 @@ from services.inventory.accounts.model import Action, AuditEntry, Origin, Outcom
 from services.inventory.accounts.passwords import Passwords
 from services.inventory.accounts.permissions import PERMISSIONS, Caller, Permission
 from services.inventory.accounts.sessions import RefreshTokens
+from services.inventory.reservations.batching import Batches
 from services.runtime.cache import Cache
 from services.runtime.database import Database
 from services.runtime.errors import Refusal, Unavailable
@@ -40,6 +41,7 @@ class Assembled:
     """What create_app put together for the routes; it lies in app.state.assembled."""
 
     resources: Resources
+    batches: Batches | None
     passwords: Passwords
     refresh_tokens: RefreshTokens
     access: Access

@@ -50,6 +50,7 @@ from services.inventory.accounts.passwords import Passwords
 from services.inventory.accounts.sessions import RefreshTokens
 from services.inventory.accounts.tokens import Tokens
 from services.inventory.catalog.copies import product_key, warehouse_key
+from services.inventory.reservations.batching import open_batches
 from services.runtime.cache import Cache
 from services.runtime.error_reporting import reporting
 from services.runtime.logs import log
@@ -147,6 +148,7 @@ async def _assemble(settings: Settings) -> AsyncIterator[Assembled]:
     timeout_seconds = settings.redis_timeout_ms / 1_000
     async with (
         open_resources(settings, application="holdfast-api") as resources,
+        open_batches(resources.database) as batches,
         open_redis(settings.cache_url.get_secret_value(), timeout_seconds=timeout_seconds) as redis,
         watch_loop() as loop_delay,
     ):
@@ -154,7 +156,7 @@ async def _assemble(settings: Settings) -> AsyncIterator[Assembled]:
             access = Access(resources.database, Tokens(settings))
             cache = Cache(redis if settings.cache == "on" else None)
             yield Assembled(
-                *(resources, passwords, RefreshTokens(settings), access, Cursors(settings)),
+                *(resources, batches if settings.batching == "on" else None, passwords, RefreshTokens(settings), access, Cursors(settings)),
                 *(redis, cache, Gate(redis, cache, settings), loop_delay),
             )
 

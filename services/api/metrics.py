@@ -10,6 +10,7 @@ from services.api.dependencies import Assembled
 from services.api.errors import codes
 from services.api.gate import Gate
 from services.api.route_table import RouteTable
+from services.inventory.reservations.batching import Batches
 from services.runtime.cache import Cache
 from services.runtime.metrics import counter, counters, gauge, histogram, histograms
 from services.runtime.server_metrics import of_database, of_redis
@@ -23,6 +24,7 @@ def of_app(app: FastAPI) -> Iterable[Metric]:
         return
     yield from _of_gate(parts.gate, app.state.table)
     yield from _of_cache(parts.cache)
+    yield from _of_batches(parts.batches)
     yield counter("inventory_password_hashes", "Passwords that were hashed, to keep or to compare.", parts.passwords.hashed)
     yield gauge("inventory_password_hashes_waiting", "Passwords that are being hashed or wait for it.", parts.passwords.waiting)
     yield histogram("inventory_loop_delay_seconds", "How late the event loop comes to what is due.", parts.loop_delay)
@@ -50,3 +52,10 @@ def _of_cache(cache: Cache) -> Iterable[Metric]:
     yield counter("inventory_cache_leases", "Leases to fill a copy that this process got.", cache.leases)
     yield counters("inventory_cache_fills", "What became of them.", "outcome", cache.fills)
     yield counter("inventory_cache_waits", "Requests that waited for what somebody else was filling.", cache.waits)
+
+
+def _of_batches(batches: Batches | None) -> Iterable[Metric]:
+    if batches is None:
+        return
+    yield histogram("inventory_batched_orders", "Orders of one sku that were placed together after queueing.", batches.sizes)
+    yield counter("inventory_orders_left_alone", "Orders of a batch that had to be placed by themselves after all.", batches.left_alone)

@@ -139,6 +139,7 @@ class Settings(BaseSettings):
     rate_limit_factor: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)] = 1
     cache: Literal["on", "off"] = "on"
     fast_path: Literal["on", "off"] = "on"
+    batching: Literal["on", "off"] = "on"
 
     metrics_host: str = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=0, le=65_000)] = 9400

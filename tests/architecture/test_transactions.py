@@ -32,6 +32,7 @@ def ends_of_transactions(source: Source) -> Iterator[str]:
 
 _STORES = {
     "store.py",
+    "reserving.py",
     "session_store.py",
     "revoking.py",
     "audit.py",

@@ -49,8 +49,9 @@ async def place_reservation(
     body: OrderIn, caller: Owner, keyed: Keyed, *, request: Request, database: CurrentDatabase, response: Response
 ) -> ReservationOut:
     """Every line, or none. The units are yours until `expires_at`; confirm the reservation by then."""
-    order = body.order(quota_of(caller, assembled(request).resources.settings))
-    placed = await placing.place(database, keyed.by(caller, body), order)
+    parts = assembled(request)
+    order = body.order(quota_of(caller, parts.resources.settings))
+    placed = await placing.place(database, keyed.by(caller, body), order, batches=parts.batches)
     mark_replay(response, is_replay=placed.is_replay)
     answer = ReservationOut.of_reservation(placed.reservation, caller)
     response.headers["Location"] = answer.links["self"]

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.inventory.accounts.model import AccountId
 from services.inventory.accounts.permissions import Caller
 from services.inventory.reservations import reading, store
+from services.inventory.reservations.batching import Batches, hold
 from services.inventory.reservations.commands import Target, lock_for
 from services.inventory.reservations.errors import (
     DuplicateReference,
@@ -40,31 +41,33 @@ from services.inventory.reservations.model import (
     Strategy,
     Transition,
 )
-from services.inventory.reservations.reclaiming import reclaim, unless_over
+from services.inventory.reservations.reclaiming import unless_over
+from services.inventory.reservations.reserving import Request
 from services.inventory.stock import store as stock
 from services.inventory.stock.model import Change, ItemId
 from services.runtime.database import Contention, Database
 from services.runtime.errors import Fault, Refusal
 from services.runtime.idempotency import IdempotencyKey
 from services.runtime.ids import new_id
+from services.runtime.logs import request_id
 
 CART_TRIES_MAX = 5  # a cart can be made, ended and confirmed by its owner's other tabs while we look
 
 
-async def place(database: Database, key: IdempotencyKey, order: Order) -> Placed:
+async def place(database: Database, key: IdempotencyKey, order: Order, *, batches: Batches | None = None) -> Placed:
     """Hold stock for every line, or for none of them.
 
     The owner is the key's account. Of any number of orders at once, no more units are held than there are; the same key
-    gives the same reservation.
-    Refuses: InsufficientStock, UnknownSku, UnknownWarehouse, WarehouseMissing and what `store.reserve` refuses.
+    gives the same reservation. With batches, orders for one sku that come together are held together.
+    Refuses: InsufficientStock, UnknownSku, UnknownWarehouse, WarehouseMissing, QueueTooLong and what `reserving.reserve` refuses.
     """
     owner = AccountId(key.account_id)
     try:
-        return await _reserve(database, owner, key, order)
+        return await _reserve(database, owner, key, order, batches)
     except DuplicateReference as duplicate:
         # The reservation in the way may be over though its row does not say so yet.
         await database.transact(_end_holder_if_over, owner, duplicate.external_ref)
-    return await _reserve(database, owner, key, order)
+    return await _reserve(database, owner, key, order, batches)
 
 
 async def replace_lines(database: Database, target: Target, order: Order) -> Reservation:
@@ -99,13 +102,12 @@ async def put_cart(database: Database, caller: Caller, external_ref: str, order:
     raise Contention
 
 
-async def _reserve(database: Database, owner: AccountId, key: IdempotencyKey | None, order: Order) -> Placed:
+async def _reserve(
+    database: Database, owner: AccountId, key: IdempotencyKey | None, order: Order, batches: Batches | None = None
+) -> Placed:
     _refuse_missing_warehouses(order)
-    reservation_id = ReservationId(new_id())
-    outcome = await database.autocommit(store.reserve, owner, key, reservation_id, order)
-    if isinstance(outcome, Refused) and outcome.is_reclaimable:
-        await reclaim(database, outcome.items)
-        outcome = await database.autocommit(store.reserve, owner, key, reservation_id, order)
+    request = Request(owner, key, ReservationId(new_id()), order, request_id.get())
+    outcome = await (batches.hold(request) if batches else hold(database, request))
     if isinstance(outcome, Refused):
         raise _refusal(outcome.problems, outcome.items, of_lines=len(order.lines))
     return outcome

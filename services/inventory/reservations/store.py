@@ -1,33 +1,17 @@
-"""Every statement that changes reservations or locks them. The two hot ones are functions: reserve.sql and expire_due.sql."""
+"""Every statement that changes reservations or locks them, but for those that place one (reserving.py)."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
-from uuid import UUID
 
 from sqlalchemy import ARRAY, Integer, Interval, Uuid, bindparam, delete, func, insert, select, text, update
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.accounts.model import AccountId
 from services.inventory.reservations import reading
-from services.inventory.reservations.errors import DuplicateReference, HoldLimitExceeded, LineTooLarge, TooManyCandidates
-from services.inventory.reservations.facts import held_of
-from services.inventory.reservations.model import Order, Placed, Problem, ProblemKind, Refused, Reservation, ReservationId, State
+from services.inventory.reservations.model import Reservation, ReservationId, State
 from services.inventory.reservations.tables import reservation_lines, reservations
 from services.inventory.stock.model import ItemId
-from services.runtime.database import Contention, constraint_name
-from services.runtime.idempotency import IdempotencyInProgress, IdempotencyKey, IdempotencyKeyReused
-from services.runtime.logs import request_id
 
-_RESERVE = (
-    text(
-        "SELECT reserve(:account, :key, :fingerprint, :reservation, :skus, :warehouses, :quantities, :hold, "
-        ":external_ref, :metadata, :request_id, :holds_max, :units_of_a_sku_max) AS outcome"
-    )
-    .bindparams(bindparam("metadata", type_=JSONB))
-    .columns(outcome=JSONB)
-)
 _EXPIRE_DUE = text("SELECT expire_due(:limit, :items, :reservations)")
 _LOCK_LIVE = reading.FIND_LIVE.with_for_update(key_share=True)
 _LOCK = select(reservations.c.reservation_id).where(reservations.c.reservation_id == bindparam("id")).with_for_update(key_share=True)
@@ -96,56 +80,6 @@ _RELEASE_ENDED = _RELEASE.where(
     reservation_lines.c.reservation_id == reservations.c.reservation_id,
     reservations.c.closed_at.is_not(None),
 )
-
-
-async def reserve(
-    connection: AsyncConnection, owner: AccountId, key: IdempotencyKey | None, reservation_id: ReservationId, order: Order
-) -> Placed | Refused:
-    """Hold every line or none, or give the answer that the key has already: see reserve.sql.
-
-    A transaction of its own, so the connection must be on autocommit.
-    Refuses: DuplicateReference, IdempotencyKeyReused, IdempotencyInProgress, LineTooLarge, TooManyCandidates, Contention.
-    """
-    values = {
-        "account": owner,
-        "key": key.key if key else None,
-        "fingerprint": key.fingerprint if key else None,
-        "reservation": reservation_id,
-        **reading.line_arrays(order.lines),
-        "hold": timedelta(seconds=order.hold_seconds),
-        "external_ref": order.external_ref,
-        "metadata": dict(order.metadata or {}),
-        "request_id": request_id.get(),
-        "holds_max": order.quota.holds_max if order.quota else None,
-        "units_of_a_sku_max": order.quota.units_of_a_sku_max if order.quota else None,
-    }
-    try:
-        result = (await connection.execute(_RESERVE, values)).scalar_one()
-    except IntegrityError as error:
-        if constraint_name(error) == "one_live_reservation_per_reference" and order.external_ref is not None:
-            raise DuplicateReference(owner, order.external_ref) from error
-        if constraint_name(error) == "a_line_has_1_to_1000000_units":
-            raise LineTooLarge from error
-        raise
-    outcome = result["outcome"]
-    if outcome == "held":
-        return Placed(held_of(result["answer"]), result["is_replay"])
-    if outcome == "refused":
-        return Refused(
-            tuple(Problem(**{**one, "kind": ProblemKind(one["kind"])}) for one in result["problems"]),
-            tuple(ItemId(UUID(i)) for i in result["items"]),
-            result["is_reclaimable"],
-        )
-    raise _REFUSALS[outcome]
-
-
-_REFUSALS = {
-    "too_many_candidates": TooManyCandidates,
-    "key_reused": IdempotencyKeyReused,
-    "key_in_progress": IdempotencyInProgress,
-    "contention": Contention,
-    "hold_limit_exceeded": HoldLimitExceeded,
-}
 
 
 async def expire_due(
