@@ -26,6 +26,7 @@ DECLARE
   instant timestamptz;
   is_reclaimable boolean;
   outcomes jsonb[];
+  is_at_level boolean;
 BEGIN
   FOR tries IN 1 .. 4 LOOP
     -- Stock is read before the keys, and whoever it is too little for locks and writes nothing: see reserve.
@@ -41,6 +42,7 @@ BEGIN
     eligible := '{}';
     taken := '{}';
     outcomes := all_alone;
+    is_at_level := false;
     is_reclaimable := coalesce((SELECT min(r.expires_at) FROM reservations r WHERE r.state = 'held') <= clock_timestamp(), false);
 
     BEGIN
@@ -119,6 +121,7 @@ BEGIN
          USING unnest(claims) c (n) WHERE k.account_id = p_accounts[c.n] AND k.key = p_keys[c.n] AND k.answer IS NULL;
       END IF;
 
+      is_at_level := true;
       -- The decision is the condition of the write: see reserve.
       UPDATE stock_levels level SET held = level.held + available - left_over, updated_at = clock_timestamp()
        WHERE level.item_id = plan.candidates[1] AND available > left_over
@@ -132,7 +135,12 @@ BEGIN
     EXCEPTION
       WHEN SQLSTATE 'HF001' THEN  -- rolls back to the start of the block, the keys included; then look again
         NULL;
-      WHEN lock_not_available OR unique_violation THEN
+      WHEN unique_violation THEN
+        EXIT;
+      WHEN lock_not_available THEN
+        IF is_at_level THEN  -- which all of them need; a key or a quota concerns one
+          RAISE;
+        END IF;
         EXIT;
     END;
   END LOOP;

@@ -63,7 +63,8 @@ async def rate(url: str, tokens: Path, skus: Sequence[str], *, connections: int,
     wrk = ("wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s", "--script", str(_SCRIPT))
     said = await asyncio.to_thread(subprocess.check_output, (*wrk, url, "--", uuid.uuid4().hex, str(tokens), *skus), text=True)
     per_second, every, refused = _PER_SECOND.search(said), _ALL.search(said), _REFUSED.search(said)
-    assert per_second and every, said
+    assert per_second, said
+    assert every, said
     assert int(refused[1] if refused else 0) == (int(every[1]) if GONE in skus else 0), said
     return float(per_second[1])
 

@@ -23,7 +23,7 @@ from services.runtime.trips import Trips, count_trips, current_trips
 
 BATCH_MAX = 64  # a few milliseconds of a transaction, which is how long one that comes alone from elsewhere waits for the level
 QUEUE_MAX = 500  # half of what a process answers at once; the other half is for other skus
-QUEUE_SECONDS_MAX = 0.95  # as for a connection: a server that hangs is no longer waited for
+QUEUE_SECONDS_MAX = 0.5  # the batch may have to wait for a lock after that, and both together end within a second and a half
 SIZES = (1, 2, 4, 8, 16, 32, BATCH_MAX)
 
 Place = tuple[str, str | None]
