@@ -1,7 +1,7 @@
 """Is it selling? What has been promised, what was refused, what is running out."""
 
 from grafana.board import PER_SECOND, SHARE, Board, Query, Row, curves, figure, stack
-from grafana.promql import increase, largest, or_zero, rate, ratio
+from grafana.promql import increase, largest, or_zero, quantile, rate, ratio
 
 _RESERVATIONS = "inventory_reservations_{}_total"
 
@@ -86,6 +86,13 @@ _ORDERS = Row(
             "Units",
             "On hand is what is in the warehouses; of it, held and allocated are promised. When they meet it, everything is sold.",
             Query(largest("inventory_stock_units", "state"), "{{state}}"),
+        ),
+        curves(
+            "Orders that were placed together",
+            "Nobody queues: no figures. Large: everybody wants one thing. Those left alone cost twice: several warehouses, or quotas.",
+            Query(quantile(0.5, "inventory_batched_orders"), "half of the batches, orders up to"),
+            Query(quantile(0.99, "inventory_batched_orders"), "99 of 100, up to"),
+            Query(or_zero(rate("inventory_orders_left_alone_total")), "left alone, a second"),
         ),
     ),
 )

@@ -13,11 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from deploy.local.demo_catalogue import AMS
 from deploy.local.demo_orders import Fate, Order, orders
 from services.inventory.accounts.permissions import Caller
-from services.inventory.reservations import commands, store
+from services.inventory.reservations import commands, reserving, store
 from services.inventory.reservations.commands import Target
 from services.inventory.reservations.displacing import count_displacing
 from services.inventory.reservations.model import Order as Wanted
 from services.inventory.reservations.model import OrderLine, Placed, ReservationId, Shipment
+from services.inventory.reservations.reserving import Request
 from services.inventory.stock.model import Count, Entry, Reason
 from services.runtime import outbox
 from services.runtime.ids import new_id
@@ -60,7 +61,7 @@ async def happen(connection: AsyncConnection, *, customer: Caller, staff: Caller
 async def _place(connection: AsyncConnection, order: Order, owner: Caller) -> Target:
     lines = tuple(OrderLine(sku, quantity) for sku, quantity in order.basket.items())
     wanted = Wanted(lines, hold_seconds=order.hold_seconds, external_ref=order.external_ref, metadata=order.metadata)
-    outcome = await store.reserve(connection, owner.account_id, None, _id_of_then(order), wanted)
+    outcome = await reserving.reserve(connection, Request(owner.account_id, None, _id_of_then(order), wanted, request_id=None))
     assert isinstance(outcome, Placed), f"the tables of the demo contradict each other: {outcome}"  # noqa: S101
     return Target(outcome.reservation.reservation_id, owner)
 

@@ -100,7 +100,7 @@ class Batches:
         if len(queue) >= QUEUE_MAX:
             raise QueueTooLong
         loop = asyncio.get_running_loop()
-        answer = loop.create_future()
+        answer: asyncio.Future[Outcome | None] = loop.create_future()
         waiting = _Waiting(request, current_trips(), answer, loop.call_later(QUEUE_SECONDS_MAX, _give_up, answer))
         queue.append(waiting)
         try:

@@ -170,7 +170,7 @@ def _wishes(chance: random.Random) -> list[Wish]:
             key=f"key-{chance.randrange(_KEYS)}",
             quantity=chance.choice([1, 1, 1, 2, 3, 8]),
             external_ref=chance.choice([None, None, None, f"cart-{chance.randrange(30)}"]),
-            hold_seconds=chance.choice([60, 600]),
+            hold_seconds=chance.choice([3_600, 7_200]),  # none ends by itself, however long the test takes
             warehouse=warehouse,
         )
         for _ in range(chance.randrange(1, _ORDERS_MAX))
