@@ -47,12 +47,12 @@ async def through_the_code(url: str, skus: Sequence[str], count: int) -> float:
         return count / (time.perf_counter() - began)
 
 
-def the_statement_alone(url: str, skus: Sequence[str]) -> float:
+def the_statement_alone(url: str, skus: Sequence[str], *, seconds: int = CEILING_SECONDS) -> float:
     """Reservations a second by pgbench."""
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
         script.write(_STATEMENT.format(skus=len(skus), customers=CUSTOMERS, account=str(account_of_crowd(0))[:-4], warehouse=WAREHOUSE))
         script.flush()
-        options = ["--no-vacuum", "--protocol=prepared", f"--client={CONNECTIONS}", f"--time={CEILING_SECONDS}"]
+        options = ["--no-vacuum", "--protocol=prepared", f"--client={CONNECTIONS}", f"--time={seconds}"]
         command = [str(find_programs() / "pgbench"), *options, f"--file={script.name}", url]
         told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     [line] = (line for line in told.splitlines() if line.startswith("tps = "))
