@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.support.mail",
     "tests.support.people",
     "tests.support.shop",
+    "tests.support.desk",
     "tests.support.delivery",
     "tests.support.owed",
     "tests.support.post",
