@@ -11,7 +11,12 @@
 CREATE FUNCTION reserve_batch(
   p_sku text, p_warehouse text, p_accounts uuid[], p_keys text[], p_fingerprints bytea[], p_reservations uuid[], p_quantities int[],
   p_holds interval[], p_external_refs text[], p_metadata jsonb[], p_request_ids text[], p_holds_max int[], p_units_of_a_sku_max int[]
-) RETURNS jsonb LANGUAGE plpgsql AS $$
+) RETURNS jsonb LANGUAGE plpgsql
+-- One probe for each order. A plan that was made while a table was small would read it from end to end when it is big.
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
 DECLARE
   total CONSTANT int := (SELECT sum(quantity) FROM unnest(p_quantities) quantity);
   all_alone CONSTANT jsonb[] := array_fill('{"outcome": "alone"}'::jsonb, ARRAY[cardinality(p_keys)]);

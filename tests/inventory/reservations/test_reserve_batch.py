@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.accounts.model import AccountId
 from services.inventory.reservations import reserving, store
@@ -153,6 +154,25 @@ async def test_what_is_not_on_sale_or_could_lie_in_two_places_is_asked_alone(sho
     await database.do("UPDATE products SET status = 'archived'")
     assert await world.together([replace(wish, key="new", warehouse="AMS") for wish in wishes]) == [None] * 3
     assert await database.rows("SELECT held FROM stock_now WHERE warehouse = 'AMS'") == [(3,)]
+
+
+async def test_a_plan_that_was_made_in_an_empty_shop_still_reads_no_table_from_end_to_end(
+    shop: Shop, people: People, database: Database
+) -> None:
+    await shop.warehouse("AMS")
+    await database.do("ANALYZE")
+    world = await _world(shop, people, "TEE", on_hand=5_000)
+    for n in range(20):
+        await world.together([Wish(0, f"key-{n}-{m}", 1, f"cart-{n}-{m}", 600, "AMS") for m in range(64)])
+    await shop.ours.autocommit(_tell_counts)
+
+    for table in ("idempotency_keys", "reservations", "reservation_lines"):
+        [(scans, probes)] = await database.rows("SELECT seq_scan, idx_scan FROM pg_stat_user_tables WHERE relname = $1", table)
+        assert (table, scans, probes > 0) == (table, 0, table != "reservation_lines")
+
+
+async def _tell_counts(connection: AsyncConnection) -> None:
+    await connection.exec_driver_sql("SELECT pg_stat_force_next_flush()")
 
 
 async def _world(shop: Shop, people: People, sku: str, *, on_hand: int) -> World:
