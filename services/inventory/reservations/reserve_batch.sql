@@ -12,10 +12,7 @@ CREATE FUNCTION reserve_batch(
   p_sku text, p_warehouse text, p_accounts uuid[], p_keys text[], p_fingerprints bytea[], p_reservations uuid[], p_quantities int[],
   p_holds interval[], p_external_refs text[], p_metadata jsonb[], p_request_ids text[], p_holds_max int[], p_units_of_a_sku_max int[]
 ) RETURNS jsonb LANGUAGE plpgsql
--- One probe for each order. A plan that was made while a table was small would read it from end to end when it is big.
-SET enable_seqscan = off
-SET enable_hashjoin = off
-SET enable_mergejoin = off
+SET enable_seqscan = off  -- a plan is made when the shop opens and the tables are empty, and kept when they are big
 AS $$
 DECLARE
   total CONSTANT int := (SELECT sum(quantity) FROM unnest(p_quantities) quantity);
@@ -27,6 +24,7 @@ DECLARE
   claims int[];  -- the first of each key
   eligible int[];
   taken int[];
+  unused int;
   line jsonb;
   instant timestamptz;
   is_reclaimable boolean;
@@ -54,6 +52,7 @@ BEGIN
       IF claims <> '{}' THEN
         INSERT INTO idempotency_keys (account_id, key, fingerprint)
         SELECT p_accounts[c.n], p_keys[c.n], p_fingerprints[c.n] FROM unnest(claims) c (n) ON CONFLICT DO NOTHING;
+        -- OFFSET 0, here and below: one probe for each order and no join, for the same reason.
         -- Of several orders of one account each is looked at as if those before it were held. In the order of the accounts: the
         -- function locks them.
         eligible := ARRAY(
@@ -63,7 +62,7 @@ BEGIN
                    row_number() OVER (PARTITION BY p_accounts[c.n], p_external_refs[c.n] ORDER BY c.n) AS of_reference
               FROM unnest(claims) c (n)
               JOIN LATERAL (SELECT FROM idempotency_keys k WHERE k.account_id = p_accounts[c.n] AND k.key = p_keys[c.n]
-                               AND k.answer IS NULL) ours ON true  -- null only inside the transaction that claimed the key
+                               AND k.answer IS NULL OFFSET 0) ours ON true  -- null only inside the transaction that claimed the key
             WINDOW of_account AS (PARTITION BY p_accounts[c.n] ORDER BY c.n)
              ORDER BY account_id, c.n OFFSET 0) w
            WHERE NOT exceeds_quota(w.account_id, ARRAY[p_sku], ARRAY[w.units::int], p_holds_max[w.n] - w.orders::int + 1, p_units_of_a_sku_max[w.n])
@@ -80,7 +79,7 @@ BEGIN
           FROM (SELECT w.*, (min(w.position) FILTER (WHERE w.quantity <= available) OVER (PARTITION BY w.account_id, w.key))::int AS claim
                   FROM unnest(p_accounts, p_keys, p_fingerprints, p_quantities)
                        WITH ORDINALITY w (account_id, key, fingerprint, quantity, position)) w
-          LEFT JOIN LATERAL (SELECT * FROM idempotency_keys k WHERE k.account_id = w.account_id AND k.key = w.key) k ON true
+          LEFT JOIN LATERAL (SELECT * FROM idempotency_keys k WHERE k.account_id = w.account_id AND k.key = w.key OFFSET 0) k ON true
          ORDER BY w.position
       LOOP
         IF wanted.answer IS NOT NULL THEN
@@ -103,6 +102,8 @@ BEGIN
             'reservation_id', p_reservations[wanted.claim], 'account_id', wanted.account_id, 'external_ref', p_external_refs[wanted.claim],
             'lines', jsonb_build_array(line || jsonb_build_object('quantity', wanted.quantity)),
             'created_at', instant, 'expires_at', instant + p_holds[wanted.claim], 'metadata', p_metadata[wanted.claim]));
+          UPDATE idempotency_keys k SET answer = outcomes[wanted.claim] -> 'answer'
+           WHERE k.account_id = wanted.account_id AND k.key = wanted.key;
         END IF;
       END LOOP;
       IF claims = '{}' THEN
@@ -119,12 +120,9 @@ BEGIN
         FROM unnest(taken) t (n);
       INSERT INTO reservation_lines (reservation_id, item_id, quantity)
       SELECT p_reservations[t.n], plan.candidates[1], p_quantities[t.n] FROM unnest(taken) t (n);
-      UPDATE idempotency_keys k SET answer = outcomes[t.n] -> 'answer'
-        FROM unnest(taken) t (n) WHERE k.account_id = p_accounts[t.n] AND k.key = p_keys[t.n];
-      IF cardinality(taken) < cardinality(claims) THEN  -- whoever got nothing may come again with the same key
-        DELETE FROM idempotency_keys k
-         USING unnest(claims) c (n) WHERE k.account_id = p_accounts[c.n] AND k.key = p_keys[c.n] AND k.answer IS NULL;
-      END IF;
+      FOR unused IN SELECT c.n FROM unnest(claims) c (n) WHERE c.n <> ALL (taken) LOOP  -- the same key may succeed another time
+        DELETE FROM idempotency_keys k WHERE k.account_id = p_accounts[unused] AND k.key = p_keys[unused] AND k.answer IS NULL;
+      END LOOP;
 
       is_at_level := true;
       -- The decision is the condition of the write: see reserve.
