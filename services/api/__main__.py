@@ -1,8 +1,4 @@
-"""`python -m services.api` serves the API.
-
-uvicorn spawns its workers. Python has each of them import first what was started here, unless that is a `__main__.py`: so a worker of
-ours answers uvicorn's pings while it imports the app. One that is silent for five seconds is killed, and a busy machine needs longer.
-"""
+"""`python -m services.api` serves the API."""
 
 from services.api.main import main
 

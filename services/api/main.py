@@ -1,6 +1,10 @@
 """The HTTP API: the one place that puts it together."""
 
 import gc
+import multiprocessing
+import os
+import signal
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -9,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import Receive, Scope, Send
+from uvicorn import _subprocess
 
 from services.api import errors
 from services.api.account import pages as account_pages
@@ -25,6 +30,7 @@ from services.api.guards import Guards
 from services.api.metrics import of_app
 from services.api.middleware import EveryRequest
 from services.api.once import REPLAYED_HEADER
+from services.api.protocol import GuardedProtocol
 from services.api.route_table import RouteTable
 from services.api.routes import (
     accounts,
@@ -199,8 +205,26 @@ def _spare_the_collector() -> None:
     gc.set_threshold(GARBAGE_MIN, 20, 20)
 
 
+def _share_with_workers() -> None:
+    """Have uvicorn fork its workers and not spawn them: they start at once, with what was imported here, and share its memory.
+
+    To call while this process has one thread and no connection: a copy of either would be of no use to a worker.
+    """
+    _subprocess.spawn = multiprocessing.get_context("fork")  # type: ignore[assignment]  # uvicorn offers no other way to say so
+    os.register_at_fork(after_in_child=_end_on_signals)
+    gc.collect()
+    gc.freeze()  # a page that the collector writes to is no longer shared
+
+
+def _end_on_signals() -> None:
+    """Until a worker serves: uvicorn's parent only notes them, and what a worker has of its parent's would never look at the note."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit())
+
+
 def main() -> None:
     settings = start_process()
+    _share_with_workers()
     uvicorn.run(
         "services.api.main:serve",
         factory=True,
@@ -211,7 +235,7 @@ def main() -> None:
         access_log=False,  # the canonical line says more
         server_header=False,
         proxy_headers=False,  # services/api/client_address.py decides whom to believe
-        http="services.api.protocol:GuardedProtocol",  # by name: a class is imported before a worker can say that it lives
+        http=GuardedProtocol,
         ws="none",
         log_level="error",  # what it warns of is what clients do wrong, and that has lines of ours
         timeout_keep_alive=KEEP_ALIVE_SECONDS,

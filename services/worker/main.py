@@ -1,5 +1,6 @@
 """The worker: python -m services.worker.main. Takes the options of `celery worker`."""
 
+import gc
 import sys
 
 from celery import Task
@@ -41,5 +42,7 @@ task_failure.connect(_report)
 
 
 if __name__ == "__main__":
+    gc.collect()
+    gc.freeze()  # children share what was imported, until the collector writes to it
     # Quiet, because a banner is no line of a log. Workers have nothing to tell each other, and greeting the others takes each a second.
     app.worker_main(["--quiet", "worker", "--without-gossip", "--without-mingle", "--without-heartbeat", *sys.argv[1:]])

@@ -31,11 +31,11 @@ class Api:
 
     @property
     def workers(self) -> list[psutil.Process]:
-        """Its children that serve, each with a thread that tells uvicorn so; another keeps the books of multiprocessing."""
+        """Its children that serve, each with a thread that tells uvicorn so."""
         serving = []
         for child in psutil.Process(self.program.pid).children():
             with suppress(psutil.NoSuchProcess):  # killed, and uvicorn has not missed it yet
-                if "spawn_main" in " ".join(child.cmdline()) and child.num_threads() > 1:
+                if child.num_threads() > 1:
                     serving.append(child)
         return serving
 

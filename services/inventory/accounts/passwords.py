@@ -13,9 +13,10 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from runpy import run_path
 from typing import Self
-
-from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from services.inventory.accounts import hashing
 from services.inventory.accounts.errors import TooManySignIns, WeakPassword
@@ -23,9 +24,18 @@ from services.inventory.accounts.model import PASSWORD_LENGTH_MIN
 from services.runtime.aside import Aside
 from services.runtime.settings import Settings
 
-# From breaches; of 30,000 those that are long enough to be refused for nothing else.
-COMMON = frozenset(password for password in FREQUENCY_LISTS["passwords"] if len(password) >= PASSWORD_LENGTH_MIN)
 
+def _read_common() -> frozenset[str]:
+    """From breaches; of 30,000 those that are long enough to be refused for nothing else.
+
+    From a file of zxcvbn and not by its import, which sorts this list and all others into dictionaries: 8 MB that nobody asks.
+    """
+    [folder] = find_spec("zxcvbn").submodule_search_locations  # type: ignore[union-attr,misc]  # it is installed, and a package
+    words: list[str] = run_path(str(Path(folder) / "frequency_lists.py"))["FREQUENCY_LISTS"]["passwords"]
+    return frozenset(password for password in words if len(password) >= PASSWORD_LENGTH_MIN)
+
+
+COMMON = _read_common()
 AT_ONCE = 1  # of each process: more would share the same cores
 WAITING_MAX = 8  # at cost 12 the last of them waits about two seconds
 
