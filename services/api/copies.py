@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Annotated, Literal
 
 import orjson
-from fastapi import Depends, Query, Request, Response
+from fastapi import Query, Request, Response
 from redis.exceptions import RedisError
 
-from services.api.dependencies import assembled
+from services.api.dependencies import assembled, made_at_once
 from services.api.wire import Out
 from services.runtime.cache import Cache, Copy, Lifetime, Look, Source
 
@@ -93,4 +93,4 @@ def _has_seen(if_none_match: bytes, copy: Copy) -> bool:
     return etag is not None and (if_none_match == b"*" or etag in _ETAG.findall(if_none_match))
 
 
-RequestedCopy = Annotated[Copies, Depends()]
+RequestedCopy = Annotated[Copies, made_at_once(Copies)]

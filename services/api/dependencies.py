@@ -1,9 +1,11 @@
 """What a route may ask for: the database, the caller, an Idempotency-Key, a precondition."""
 
 import hashlib
+import inspect
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ParamSpec, TypeVar
 
 import orjson
 from fastapi import Depends, Header, Request
@@ -33,6 +35,9 @@ from services.runtime.rate_limits import Policy, Verdict
 from services.runtime.redis import Redis
 from services.runtime.resources import Resources
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _STRONG_ETAG = re.compile(r'(?<!W/)"(\d{1,9})"')  # RFC 9110: If-Match compares strongly, a weak ETag matches nothing
 
 
@@ -50,6 +55,17 @@ class Assembled:
     cache: Cache
     gate: Gate
     loop_delay: Histogram
+
+
+def made_at_once(kind: Callable[P, T]) -> DependsOn:
+    """A class as a dependency. FastAPI would make its object in a thread, because it might block: longer than a small answer takes."""
+
+    async def make(*args: P.args, **kwargs: P.kwargs) -> T:
+        return kind(*args, **kwargs)
+
+    make.__signature__ = inspect.signature(kind)  # type: ignore[attr-defined]  # what FastAPI reads to know what to ask for
+    dependency: DependsOn = Depends(make)
+    return dependency
 
 
 def assembled(request: Request) -> Assembled:
@@ -83,7 +99,7 @@ class Counting:
         self._gate.refuse(verdict)
 
 
-Counted = Annotated[Counting, Depends()]
+Counted = Annotated[Counting, made_at_once(Counting)]
 CurrentCache = Annotated[Cache, Depends(_cache)]
 CurrentDatabase = Annotated[Database, Depends(_database)]
 CurrentOrigin = Annotated[Origin, Depends(_origin)]

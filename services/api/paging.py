@@ -3,9 +3,9 @@
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
-from fastapi import Depends, Query, Request, Response
+from fastapi import Query, Request, Response
 
-from services.api.dependencies import assembled
+from services.api.dependencies import assembled, made_at_once
 from services.runtime.paging import CURSOR_LENGTH_MAX, LIMIT_DEFAULT, LIMIT_MAX, Page, Position, Window
 
 _NOT_OF_THE_LIST = {"limit", "cursor", "include", "consistency"}  # they choose neither rows nor their order
@@ -56,4 +56,4 @@ class PageRequest:
         return urlencode([*self._parameters, ("limit", self.window.limit), ("cursor", cursor)])
 
 
-RequestedPage = Annotated[PageRequest, Depends()]
+RequestedPage = Annotated[PageRequest, made_at_once(PageRequest)]

@@ -3,12 +3,12 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Concatenate, ParamSpec
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 from pydantic import AfterValidator, Field, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.api import limits
-from services.api.dependencies import CurrentDatabase, Keyed, KeyedRequest, OptionalPrecondition, requires
+from services.api.dependencies import CurrentDatabase, Keyed, KeyedRequest, OptionalPrecondition, made_at_once, requires
 from services.api.once import once
 from services.api.openapi import OF_KEYED_REQUESTS, Responses, answers, with_body
 from services.api.representations import ReservationOut, with_etag
@@ -101,7 +101,7 @@ class Transitions:
         return with_etag(answer, self._response)
 
 
-Requested = Annotated[Transitions, Depends()]
+Requested = Annotated[Transitions, made_at_once(Transitions)]
 
 
 def _responses(*classes: type[Refusal], success: int = 200) -> Responses:
