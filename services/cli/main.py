@@ -14,6 +14,7 @@ from alembic.config import Config
 from services.cli.accounts import accounts, keys
 from services.cli.configuration import config
 from services.cli.dead_letters import dead_letters
+from services.cli.load import load_accounts
 from services.inventory.reservations import reconciling
 from services.inventory.reservations.model import Repair, Violation
 from services.runtime.logs import log
@@ -32,6 +33,7 @@ app.add_typer(config, name="config")
 app.add_typer(accounts, name="accounts")
 app.add_typer(keys, name="keys")
 app.add_typer(dead_letters, name="dead-letters")
+app.command("load-accounts")(load_accounts)
 
 
 @app.command()

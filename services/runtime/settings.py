@@ -165,6 +165,11 @@ class Settings(BaseSettings):
         return self.public_url or f"http://127.0.0.1:{self.port}"
 
     @property
+    def is_of_one_machine(self) -> bool:
+        """Whether the settings say that only this machine is served, as those of the local stack and of compose do. Unset says nothing."""
+        return self.public_url is not None and urlsplit(self.public_url).hostname in _LOOPBACK
+
+    @property
     def direct_url(self) -> str:
         """For SQLAlchemy with asyncpg: PostgreSQL itself, past any pooler."""
         return _for_asyncpg(self.direct_database_url or self.database_url)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import timedelta
 
-from sqlalchemy import RowMapping, bindparam, delete, exists, func, insert, literal, select, update
+from sqlalchemy import ARRAY, RowMapping, Text, Uuid, bindparam, delete, exists, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,6 +14,8 @@ from services.inventory.accounts.model import MAIL_TOKEN_SECONDS, Account, Accou
 from services.inventory.accounts.tables import accounts, mail_tokens, sessions
 from services.runtime.database import constraint_name
 from services.runtime.housekeeping import delete_older
+
+NO_HASH = "*"  # no hash: whatever is typed, it does not match
 
 COLUMNS = tuple(accounts.c[field.name] for field in fields(Account))
 _of_account = accounts.c.account_id == bindparam("of_account")
@@ -29,6 +31,29 @@ _REGISTER = _register.on_conflict_do_update(
     },
     where=accounts.c.verified_at.is_(None) & ~accounts.c.is_disabled,
 ).returning(accounts.c.account_id)
+_ids, _emails = bindparam("ids", type_=ARRAY(Uuid)), bindparam("emails", type_=ARRAY(Text))
+_new = func.unnest(_ids, _emails).table_valued("account_id", "email", name="new").render_derived()
+_ADD_WITHOUT_PASSWORD = (
+    upsert(accounts)
+    .from_select(
+        ["account_id", "email", "full_name", "role", "password_hash", "verified_at"],
+        select(
+            _new.c.account_id,
+            _new.c.email,
+            bindparam("full_name", type_=Text),
+            literal(Role.CUSTOMER.value),
+            literal(NO_HASH),
+            func.clock_timestamp(),
+        ),
+    )
+    .on_conflict_do_nothing(constraint="an_email_has_one_account")
+)
+_FIND_WITHOUT_PASSWORD = (
+    select(*COLUMNS)
+    .where(accounts.c.email == func.any(_emails), accounts.c.password_hash == NO_HASH)
+    .where(~accounts.c.is_disabled)
+    .order_by(accounts.c.email)
+)
 _FIND = select(*COLUMNS).where(_of_account)
 _FIND_BY_EMAIL = select(*COLUMNS).where(accounts.c.email == bindparam("of_email"))
 # A session is forgotten when it has not been used for thirty days: as long is its address familiar.
@@ -73,6 +98,17 @@ async def add(connection: AsyncConnection, account_id: AccountId, *, email: str,
         if constraint_name(error) == "an_email_has_one_account":
             raise EmailTaken from error
         raise
+
+
+async def add_without_password(connection: AsyncConnection, emails: Mapping[AccountId, str], *, full_name: str) -> int:
+    """Insert customers whom no password signs in, in one statement, but for addresses that have an account; how many."""
+    values = {"ids": list(emails), "emails": list(emails.values()), "full_name": full_name}
+    return (await connection.execute(_ADD_WITHOUT_PASSWORD, values)).rowcount
+
+
+async def find_without_password(connection: AsyncConnection, emails: Sequence[str]) -> Sequence[Account]:
+    """Whom of these addresses no password signs in and nobody disabled, in the order of their addresses."""
+    return [account_of(row) for row in (await connection.execute(_FIND_WITHOUT_PASSWORD, {"emails": emails})).mappings()]
 
 
 async def register(
