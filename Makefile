@@ -1,7 +1,7 @@
 # Every command of Holdfast by name. What a command does is written in Python, in deploy/local/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up start stop dev status logs mail mails token psql demo traffic smoke seed down-hard secrets check lint types contracts test proof coverage coverage-table old-tests api api-changes schema dashboards dashboards-check rules manifests image image-push image-scan containers rehearsal deploy deploy-help format lock
+.PHONY: help setup up start stop dev status logs mail mails token psql demo traffic smoke load profile soak seed down-hard secrets check lint types contracts test proof coverage coverage-table old-tests api api-changes schema dashboards dashboards-check rules manifests image image-push image-scan containers rehearsal deploy deploy-help format lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -21,8 +21,12 @@ HOST :=
 IMAGE :=
 NAME :=
 N :=
+PID :=
+QUICK :=
+SECONDS :=
 SEED :=
 SIZE :=
+TARGET :=
 URL := http://127.0.0.1:8080
 CREDENTIALS :=
 YES :=
@@ -79,6 +83,15 @@ smoke: setup ## check an installation from the outside: URL=http://127.0.0.1:808
 
 seed: setup ## fill the running stack: SIZE=1000000 adds what is missing to a million stock items
 	@$(STACK) seed --size="$(SIZE)"
+
+load: setup ## the load lab: what each layer buys, and what breaks, as .run/load/report.html; QUICK=1 in three minutes, TARGET=compose
+	@$(BIN)/python -m tests.load.lab $(if $(QUICK),--quick) $(if $(TARGET),--target "$(TARGET)")
+
+profile: setup ## a flame graph of the API under load, as .run/profile/api.svg; PID=1234 looks at a running one, SECONDS=60 for longer
+	@$(BIN)/python -m tests.load.profile $(if $(SECONDS),--seconds "$(SECONDS)") $(if $(PID),--pid "$(PID)")
+
+soak: setup ## an hour of 500 requests a second: fails when memory or open files grow; SECONDS=600 for ten minutes
+	@$(BIN)/python -m tests.load.soak $(if $(SECONDS),--seconds "$(SECONDS)")
 
 down-hard: setup ## stop everything and remove its data, after asking; YES=1 does not ask
 	@$(STACK) down-hard $(if $(YES),--yes)

@@ -29,8 +29,8 @@ _STATEMENT = """
 \\set sku random(1, {skus})
 \\set customer random(1, {customers})
 SELECT reserve(('{account}' || lpad(:customer::text, 4, '0'))::uuid, gen_random_uuid()::text,
-               '\\x00', gen_random_uuid(), ARRAY['SKU-' || :sku], ARRAY['{warehouse}'], ARRAY[1],
-               interval '600 s', NULL, '{{}}', NULL, NULL, NULL);
+               '\\x00', gen_random_uuid(), ARRAY[(ARRAY[{listed}])[:sku]], ARRAY['{warehouse}'], ARRAY[1],
+               interval '1 hour', NULL, '{{}}', NULL, NULL, NULL);
 """
 
 
@@ -47,10 +47,11 @@ async def through_the_code(url: str, skus: Sequence[str], count: int) -> float:
         return count / (time.perf_counter() - began)
 
 
-def the_statement_alone(url: str, skus: Sequence[str], *, seconds: int = CEILING_SECONDS) -> float:
-    """Reservations a second by pgbench."""
+def the_statement_alone(url: str, skus: Sequence[str], *, warehouse: str = WAREHOUSE, seconds: int = CEILING_SECONDS) -> float:
+    """Reservations a second by pgbench, for the first thousand of the crowd."""
+    account, listed = str(account_of_crowd(0))[:-4], ", ".join(f"'{sku}'" for sku in skus)
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
-        script.write(_STATEMENT.format(skus=len(skus), customers=CUSTOMERS, account=str(account_of_crowd(0))[:-4], warehouse=WAREHOUSE))
+        script.write(_STATEMENT.format(skus=len(skus), listed=listed, customers=CUSTOMERS, account=account, warehouse=warehouse))
         script.flush()
         options = ["--no-vacuum", "--protocol=prepared", f"--client={CONNECTIONS}", f"--time={seconds}"]
         command = [str(find_programs() / "pgbench"), *options, f"--file={script.name}", url]

@@ -32,6 +32,10 @@ class OwnPostgres:
     def url(self) -> str:
         return f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
 
+    @property
+    def pid(self) -> int:
+        return self._program.pid
+
     async def restart(self, how: signal.Signals) -> None:
         """Shut down in this way and start again on the same port; returns when it takes connections."""
         await self.stop(how)

@@ -19,15 +19,21 @@ _START_SECONDS_MAX = 30
 
 
 class OwnValkey:
-    def __init__(self, folder: Path, leash: Leash) -> None:
+    def __init__(self, folder: Path, leash: Leash, *, is_cache: bool = False) -> None:
         self._folder = folder
         self._leash = leash
         self._port = free_port()
+        self._role = ("--cache",) if is_cache else ()
         self._program: Program | None = None
 
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self._port}/0"
+
+    @property
+    def pid(self) -> int | None:
+        """None while it does not run."""
+        return self._program.pid if self._program else None
 
     def hang(self) -> None:
         """Stop it where it is, until `go_on`. The kernel still takes connections and bytes in its name."""
@@ -43,7 +49,7 @@ class OwnValkey:
 
     async def start(self) -> None:
         """On the same port as before; returns when it answers."""
-        options = ("--data", str(self._folder / "valkey"), "--port", str(self._port))
+        options = ("--data", str(self._folder / "valkey"), "--port", str(self._port), *self._role)
         log = self._folder / "valkey.log"
         self._program = Program("deploy.local.valkey", *options, environment=dict(os.environ), log=log, leash=self._leash)
         await eventually(self._answers, within_seconds=_START_SECONDS_MAX)
