@@ -59,7 +59,7 @@ from services.inventory.catalog.copies import product_key, warehouse_key
 from services.inventory.reservations.batching import open_batches
 from services.runtime.cache import Cache
 from services.runtime.error_reporting import reporting
-from services.runtime.logs import log
+from services.runtime.logs import log, write_out_logs
 from services.runtime.loop_delay import watch_loop
 from services.runtime.metrics import export
 from services.runtime.paging import Cursors
@@ -122,6 +122,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with _assemble(settings) as app.state.assembled:
             yield
+        write_out_logs()
 
     app = Holdfast(
         **ABOUT,

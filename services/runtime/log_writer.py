@@ -5,12 +5,12 @@ limit, and those beyond it are dropped and counted. A process that is killed los
 of requests are made many at once too, because between two requests everything that makes a line has left the processor's caches.
 """
 
-import atexit
 import os
 import stat
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.util import Finalize
 from typing import Any
 
 GATHER_SECONDS = (
@@ -37,11 +37,11 @@ class LogWriter:
         self._added = self._taken = 0  # lines, so far
         self._making = threading.Lock()
         self._is_awake = False
-        self._is_ending = False
         self._due = threading.Event()
+        self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._thread.start()
-        atexit.register(self.close)
+        Finalize(None, self.close, exitpriority=0)  # atexit forgets the workers that multiprocessing has forked
 
     def msg(self, line: bytes) -> None:
         """structlog calls its loggers by the name of a level, or by this one."""
@@ -60,10 +60,12 @@ class LogWriter:
         self._wake()
 
     def close(self) -> None:
-        """Write what there is, if somebody reads it."""
-        self._is_ending = True
+        """Write what there is, if somebody reads it. Lines may follow, and are written when this is called again."""
+        self._ending.set()
         self._due.set()
         self._thread.join(END_SECONDS_MAX)
+        if not self._thread.is_alive():
+            self._write_all()
 
     def _wake(self) -> None:
         if not self._is_awake:
@@ -87,16 +89,17 @@ class LogWriter:
                 self._added += len(some)
 
     def _run(self) -> None:
-        pause = threading.Event()
-        while not self._is_ending:
+        while not self._ending.is_set():
             self._due.wait()
-            if not self._is_ending:
-                pause.wait(GATHER_SECONDS)
+            self._ending.wait(GATHER_SECONDS)
             self._due.clear()
             self._is_awake = False  # what comes from now on wakes this thread again
-            self._make_lines()
-            for chunks in _grouped(self._take(), self._bytes_max):
-                self._write(b"\n".join((*chunks, b"")))
+            self._write_all()
+
+    def _write_all(self) -> None:
+        self._make_lines()
+        for chunks in _grouped(self._take(), self._bytes_max):
+            self._write(b"\n".join((*chunks, b"")))
 
     def _take(self) -> Iterator[bytes]:
         while self._pending:

@@ -68,6 +68,12 @@ def lines_dropped() -> int:
     return sum(writer.dropped for writer in _background)
 
 
+def write_out_logs() -> None:
+    """Write what is still on its way. To call before the server ends, which may be by a signal that ends everything."""
+    for writer in _background:
+        writer.close()
+
+
 def _in_background() -> Callable[..., LogWriter]:
     writer = LogWriter(sys.stdout.fileno(), _line)
     _background[:] = [writer]

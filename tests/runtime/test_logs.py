@@ -1,9 +1,11 @@
 """Without these, whoever reads the logs can sign in as a customer, or knows what they bought."""
 
+import asyncio
 import json
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -66,6 +68,29 @@ async def test_what_the_server_says_is_a_line_too(tmp_path: Path, leash: Leash) 
     lines = [json.loads(line) for line in (tmp_path / "api.log").read_text().splitlines()]
     assert ("library.message", "uvicorn.error", "error") in [(line["event"], line.get("logger"), line["level"]) for line in lines]
     assert "address already in use" in str(lines)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_server_that_is_stopped_writes_the_lines_of_its_last_requests(processes: Processes, tmp_path: Path, workers: int) -> None:
+    api = await processes.api(workers=workers, rate_limit_factor="1000")
+    answered: list[int] = []
+    is_begun = asyncio.Event()
+    asking = asyncio.create_task(ask_until_refused(api.url, answered, is_begun))
+    await is_begun.wait()
+
+    await api.program.stop()
+
+    await asking
+    assert set(answered) == {200}
+    assert (tmp_path / "0-services.api.log").read_text().count('"/v1/products"') >= len(answered)
+
+
+async def ask_until_refused(url: str, answered: list[int], is_begun: asyncio.Event) -> None:
+    async with httpx.AsyncClient(base_url=url) as http:
+        with suppress(httpx.TransportError):
+            while True:
+                answered.append((await http.get("/v1/products")).status_code)
+                is_begun.set()
 
 
 async def talk(url: str, email: str, password: str) -> set[str]:
