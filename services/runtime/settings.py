@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, DirectoryPath, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 PREFIX = "HOLDFAST_"
 SECRET_LENGTH_MIN = 32  # HS256 wants a key as long as its hash; 32 characters of base64 are 192 random bits
@@ -201,6 +201,8 @@ def load_settings() -> Settings:
         return Settings(_secrets_dir=folder if folder and Path(folder).is_dir() else None)
     except ValidationError as error:
         raise InvalidSettings("\n".join(_sentences(error))) from None
+    except SettingsError as error:  # it names the setting, and not what is in the file
+        raise InvalidSettings(f"{PREFIX}SECRETS_DIR has a file that cannot be read: {error}") from None
 
 
 def _sentences(error: ValidationError) -> Iterable[str]:

@@ -200,6 +200,15 @@ def test_all_that_is_wrong_is_told_at_once(variables: pytest.MonkeyPatch) -> Non
     assert [sentence.split()[0] for sentence in str(refusal.value).splitlines()] == ["HOLDFAST_SMTP_URL", "HOLDFAST_PORT"]
 
 
+def test_a_secret_that_cannot_be_read_is_a_sentence(variables: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "holdfast_token_secret").write_bytes(b"\xff" * 40)
+    variables.delenv("HOLDFAST_TOKEN_SECRET")
+    variables.setenv("HOLDFAST_SECRETS_DIR", str(tmp_path))
+
+    with pytest.raises(InvalidSettings, match=r"^HOLDFAST_SECRETS_DIR has a file that cannot be read: .*token_secret"):
+        load_settings()
+
+
 def test_settings_do_not_show_their_secrets_and_do_not_change() -> None:
     chosen = settings(HERE)
 
