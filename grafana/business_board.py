@@ -89,9 +89,10 @@ _ORDERS = Row(
         ),
         curves(
             "Orders that were placed together",
-            "Nobody queues: no figures. Large: everybody wants one thing. Those left alone cost twice: several warehouses, or quotas.",
-            Query(quantile(0.5, "inventory_batched_orders"), "half of the batches, orders up to"),
-            Query(quantile(0.99, "inventory_batched_orders"), "99 of 100, up to"),
+            "Nobody queues: 0. Large: everybody wants one thing. Those left alone cost twice: several warehouses, or quotas.",
+            # of no batches it is NaN, and that is no figure
+            Query(or_zero(quantile(0.5, "inventory_batched_orders") + " >= 0"), "half of the batches, orders up to"),
+            Query(or_zero(quantile(0.99, "inventory_batched_orders") + " >= 0"), "99 of 100, up to"),
             Query(or_zero(rate("inventory_orders_left_alone_total")), "left alone, a second"),
         ),
     ),
