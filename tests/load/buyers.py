@@ -6,15 +6,11 @@ import subprocess
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from services.inventory.accounts.access import Access
-from services.inventory.accounts.model import Role, SessionId
+from services.inventory.accounts.model import Role
 from services.inventory.accounts.permissions import Caller
-from services.inventory.accounts.tokens import Tokens
-from services.runtime.ids import new_id
-from tests.load.ground import CUSTOMERS, WAREHOUSE, own_shop
+from tests.load.ground import CUSTOMERS, WAREHOUSE, own_shop, tokens_of_crowd
 from tests.support.crowd import account_of_crowd
 from tests.support.settings import Where, settings
 from tests.support.shop import Shop
@@ -53,9 +49,7 @@ async def open_for_buyers(where: Where, folder: Path, skus: Sequence[str], *, so
         for sku in sold_out:
             await shop.product(sku)
             await shop.stock(sku, WAREHOUSE, 0)
-        access, now = Access(loaded.ours, Tokens(chosen)), datetime.now(UTC)
-        callers = [Caller(account_of_crowd(n), Role.CUSTOMER, SessionId(new_id())) for n in range(1, CUSTOMERS + 1)]
-        tokens = [(await access.issue(caller, issued_at=now)).text for caller in callers]
+        tokens = await tokens_of_crowd(loaded.ours, chosen, CUSTOMERS)
     file = folder / "tokens"
     file.write_text("\n".join(tokens))
     return Buyers(file)

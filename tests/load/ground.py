@@ -4,18 +4,22 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.inventory.accounts.model import Role
+from services.inventory.accounts.access import Access
+from services.inventory.accounts.model import Role, SessionId
 from services.inventory.accounts.permissions import Caller
 from services.inventory.accounts.tables import accounts
+from services.inventory.accounts.tokens import Tokens
 from services.inventory.reservations.model import Order, OrderLine
 from services.runtime.database import Database, open_database
 from services.runtime.idempotency import IdempotencyKey
 from services.runtime.ids import new_id
+from services.runtime.settings import Settings
 from tests.support.crowd import account_of_crowd
 from tests.support.database import migrate
 from tests.support.leash import Leash
@@ -69,6 +73,13 @@ async def own_shop(url: str, skus: Sequence[str]) -> AsyncIterator[LoadedShop]:
             await shop.product(sku)
             await shop.stock(sku, WAREHOUSE, _ENOUGH)
         yield LoadedShop(ours, skus)
+
+
+async def tokens_of_crowd(ours: Database, chosen: Settings, count: int) -> list[str]:
+    """A new access token for each of the first so many."""
+    access, now = Access(ours, Tokens(chosen)), datetime.now(UTC)
+    callers = [Caller(account_of_crowd(number), Role.CUSTOMER, SessionId(new_id())) for number in range(1, count + 1)]
+    return [(await access.issue(caller, issued_at=now)).text for caller in callers]
 
 
 async def _join(connection: AsyncConnection, number: int) -> None:

@@ -9,7 +9,6 @@ grew by 5 % after the warm-up, if there is a file more than in it, if a process 
 
 import argparse
 import asyncio
-import json
 import random
 import sys
 import time
@@ -18,13 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-import psutil  # type: ignore[import-untyped]
-
 from deploy.local import console
 from services.inventory.accounts.access import REMEMBERED_MAX
 from tests.load.lab import ground
-from tests.load.lab.arrivals import Ask, Plan, drive, driving, get, post
-from tests.load.lab.mix import LIST, READ, Shop, mix
+from tests.load.lab.arrivals import Ask, Plan, drive, driving, get
+from tests.load.lab.costs import family
+from tests.load.lab.mix import LIST, READ, Shop, mix, reserve
 from tests.load.lab.scenes.stage import Stage
 from tests.load.lab.stacks import Replica, Stack, own_stack
 from tests.load.lab.tallies import Tally
@@ -67,17 +65,12 @@ class Round:
 
 
 def take_sample(stack: Stack) -> Sample:
-    trees = {kind: [process for pid in stack.pids[kind] for process in _tree(pid)] for kind in KINDS}
+    trees = {kind: [process for pid in stack.pids[kind] for process in family(pid)] for kind in KINDS}
     return Sample(
         frozenset(process.pid for tree in trees.values() for process in tree),
         {kind: sum(_pss_mb(process.pid) for process in tree) for kind, tree in trees.items()},
         {kind: sum(process.num_fds() for process in tree) for kind, tree in trees.items()},
     )
-
-
-def _tree(pid: int) -> list[psutil.Process]:
-    process = psutil.Process(pid)
-    return [process, *process.children(recursive=True)]
 
 
 def _pss_mb(pid: int) -> float:
@@ -88,14 +81,11 @@ def _pss_mb(pid: int) -> float:
 def asks_of(shop: Shop) -> list[Ask]:
     """The mix, and holds that end while it goes on."""
     dice = random.Random(1)
-    asked = [*mix(shop), *(_brief(sku, dice.choice(shop.tokens)) for sku in ground.sold()[:BRIEF_SKUS])]
+    skus = ground.sold()[:BRIEF_SKUS]
+    briefly = [reserve(sku, dice.choice(shop.tokens), kind=BRIEF, held_seconds=BRIEF_SECONDS) for sku in skus]
+    asked = [*mix(shop), *briefly]
     dice.shuffle(asked)
     return asked
-
-
-def _brief(sku: str, token: str) -> Ask:
-    line = {"sku": sku, "quantity": 1, "warehouse": ground.WAREHOUSE}
-    return post(BRIEF, "/v1/reservations", json.dumps({"lines": [line], "ttl_seconds": BRIEF_SECONDS}).encode(), token)
 
 
 async def soak(*, seconds: float, rps: float) -> list[Round]:

@@ -1,6 +1,6 @@
 """What a request costs: processor time by kind of process, round trips, bytes, connections."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -65,14 +65,15 @@ async def cost(target: Target, before: Reading, after: Reading, tally: Tally) ->
 def _cpu_seconds(pid: int) -> float:
     """Of a process, its children, and those of its children that have ended."""
     spent = 0.0
-    for process in _tree(pid):
+    for process in family(pid):
         with suppress(psutil.NoSuchProcess):
             times = process.cpu_times()
             spent += times.user + times.system + times.children_user + times.children_system
     return spent
 
 
-def _tree(pid: int) -> Iterable[psutil.Process]:
+def family(pid: int) -> Sequence[psutil.Process]:
+    """The process and all that come from it; none if it is gone."""
     with suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
         return [process, *process.children(recursive=True)]

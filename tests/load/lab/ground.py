@@ -1,6 +1,5 @@
 """The data of a run: a big catalogue, some of it in such numbers that nobody sells it out, and buyers."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -8,14 +7,10 @@ import asyncpg
 import httpx
 
 from deploy.local import bulk, bulk_rows
-from services.inventory.accounts.access import Access
-from services.inventory.accounts.model import Role, SessionId
-from services.inventory.accounts.permissions import Caller
-from services.inventory.accounts.tokens import Tokens
 from services.inventory.stock import moving
 from services.inventory.stock.model import Adjustment, Entry, OnError, Reason
 from services.runtime.database import open_database
-from services.runtime.ids import new_id
+from tests.load.ground import tokens_of_crowd
 from tests.load.lab.stacks import Stack
 from tests.support.crowd import account_of_crowd
 from tests.support.settings import Where, settings
@@ -76,13 +71,8 @@ async def fill(url: str, size: Size, show: Callable[[int], None]) -> None:
 async def tokens(stack: Stack) -> list[str]:
     """A new one for each buyer: they live a quarter of an hour, and a whole run takes longer."""
     chosen = settings(stack.where)
-    connection = await asyncpg.connect(stack.where.database_url)
-    issued_at = await connection.fetchval("SELECT clock_timestamp()")
-    await connection.close()
     async with open_database(chosen, application="lab") as database:
-        access = Access(database, Tokens(chosen))
-        callers = (Caller(account_of_crowd(number), Role.CUSTOMER, SessionId(new_id())) for number in range(1, BUYERS + 1))
-        return [(await access.issue(caller, issued_at=issued_at)).text for caller in callers]
+        return await tokens_of_crowd(database, chosen, BUYERS)
 
 
 async def pages(url: str) -> Sequence[str]:
@@ -94,7 +84,6 @@ async def pages(url: str) -> Sequence[str]:
             if "next" not in answer.links:
                 break
             found.append(answer.links["next"]["url"])
-            await asyncio.sleep(0)
     return found
 
 

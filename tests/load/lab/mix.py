@@ -38,11 +38,11 @@ def mix(shop: Shop, *, seed: int = 1) -> list[Ask]:
     return asked
 
 
-def reserve(sku: str, token: str, *, quantity: int = 1) -> Ask:
-    """One line of one order."""
-    line = {"sku": sku, "quantity": quantity, "warehouse": ground.WAREHOUSE}
-    body = {"lines": [line], "ttl_seconds": HELD_SECONDS}
-    return post(RESERVE, "/v1/reservations", json.dumps(body).encode(), token)
+def reserve(sku: str, token: str, *, kind: str = RESERVE, held_seconds: int = HELD_SECONDS) -> Ask:
+    """One unit."""
+    line = {"sku": sku, "quantity": 1, "warehouse": ground.WAREHOUSE}
+    body = {"lines": [line], "ttl_seconds": held_seconds}
+    return post(kind, "/v1/reservations", json.dumps(body).encode(), token)
 
 
 def every_product(shop: Shop) -> list[Ask]:

@@ -54,7 +54,7 @@ class Tally:
     def latencies(self, *kinds: str) -> Latencies:
         """Of what was answered with success; of these kinds, or all."""
         ordered = sorted(self.latency[row] for row in self._rows(kinds) if _is_ok(self.status[row]))
-        return Latencies(*(_ms(ordered, share) or 0.0 for share in (0.5, 0.95, 0.99)))
+        return Latencies(*(quantile_ms(ordered, share) or 0.0 for share in (0.5, 0.95, 0.99)))
 
     def timeline(self, *kinds: str, client: str = "", refused: frozenset[int] = REFUSED) -> list[Second]:
         """One line for each second in which something was due. `refused` are statuses that answer, though not as was hoped."""
@@ -86,8 +86,8 @@ class Tally:
             ok=good,
             refused=turned_away,
             failed=len(rows) - good - turned_away,
-            p50_ms=_ms(answered, 0.5),
-            p99_ms=_ms(answered, 0.99),
+            p50_ms=quantile_ms(answered, 0.5),
+            p99_ms=quantile_ms(answered, 0.99),
             told_no=told_no,
             unsent=sum(1 for row in rows if self.status[row] == UNSENT),
             client=client,
@@ -98,6 +98,6 @@ def _is_ok(status: int) -> bool:
     return 200 <= status < 400
 
 
-def _ms(ordered: Sequence[float], share: float) -> float | None:
+def quantile_ms(ordered: Sequence[float], share: float) -> float | None:
     """The value that this share of all does not exceed."""
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)] * 1_000 if ordered else None

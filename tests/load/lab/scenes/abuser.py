@@ -6,7 +6,7 @@ from itertools import cycle
 from tests.load.lab.arrivals import Ask, Plan, driving, get
 from tests.load.lab.mix import LIST, mix
 from tests.load.lab.scenes.stage import Clock, Played, Stage
-from tests.load.lab.tallies import Tally
+from tests.load.lab.tallies import Tally, quantile_ms
 
 PEOPLE_PER_SECOND = 200
 FLOOD_PER_SECOND = 1_500  # of the dearest that can be read: a page of fifty that no cache answers
@@ -67,4 +67,4 @@ def _p99_ms(tally: Tally, since: float, until: float) -> float:
     """Of those who were served."""
     rows = zip(tally.due, tally.status, tally.latency, strict=True)
     latencies = sorted(latency for due, status, latency in rows if since <= due < until and status in SERVED)
-    return 1_000 * latencies[len(latencies) * 99 // 100]
+    return quantile_ms(latencies, 0.99) or 0.0

@@ -11,7 +11,7 @@ from tests.load.lab.ground import WAREHOUSE, sku, tokens
 from tests.load.lab.mix import READ, reserve
 from tests.load.lab.scenes.buyers import buyers
 from tests.load.lab.scenes.stage import Clock, Played, Stage
-from tests.load.lab.tallies import REFUSED, Tally
+from tests.load.lab.tallies import REFUSED, Tally, quantile_ms
 from tests.support import shop
 from tests.support.crowd import account_of_crowd
 from tests.support.settings import settings
@@ -80,13 +80,12 @@ async def _figures(stage: Stage, hot: str, lookers: Tally, crowd: Tally) -> dict
     sold = await connection.fetchval(_SOLD, hot)
     await connection.close()
     answered = [due + latency for status, due, latency in zip(crowd.status, crowd.due, crowd.latency, strict=True) if status == 201]
-    everybody = sorted(crowd.latency)
     return {
         "units sold": sold,
         "sold out after, s": max(answered, default=OPENS_AT) - OPENS_AT,
         "were told that it is sold out": statuses.get(SOLD_OUT, 0),
         "were told to come back": turned_away,
         "had no answer": len(crowd) - statuses.get(201, 0) - statuses.get(SOLD_OUT, 0) - turned_away,
-        "p99 of every answer to a buyer, ms": 1_000 * everybody[len(everybody) * 99 // 100],
+        "p99 of every answer to a buyer, ms": quantile_ms(sorted(crowd.latency), 0.99) or 0.0,
         "p99 of those who look, ms": lookers.latencies().p99_ms,
     }
