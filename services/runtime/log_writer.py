@@ -57,7 +57,8 @@ class LogWriter:
         self._gathered.append(facts)
         if len(self._gathered) >= TOGETHER:
             self._make_lines()
-        self._wake()
+        if not self._is_awake:
+            self._wake()
 
     def close(self) -> None:
         """Write what there is, if somebody reads it. Lines may follow, and are written when this is called again."""
@@ -68,9 +69,8 @@ class LogWriter:
             self._write_all()
 
     def _wake(self) -> None:
-        if not self._is_awake:
-            self._is_awake = True
-            self._due.set()
+        self._is_awake = True
+        self._due.set()
 
     def _make_lines(self) -> None:
         with self._making:  # or the other thread's could overtake those before them

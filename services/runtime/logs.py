@@ -52,15 +52,15 @@ def configure_logs(log_format: Literal["json", "text"], *, in_background: bool =
     logging.captureWarnings(True)
 
 
-def log_often(event: str, say: Callable[..., dict[str, Any]], *what: object) -> None:
-    """The same line as `log.info(event, **say(*what))`, for what happens very often: made later, of what no longer changes.
+def log_often(event: str, say: Callable[[Any], dict[str, Any]], what: object) -> None:
+    """The same line as `log.info(event, **say(what))`, for what happens very often: made later, of what no longer changes.
 
     Nobody looks for secrets in it, or adds the id of the request: every fact is an id, a number or one of a few words.
     """
     if _background:
         _background[0].gather(datetime.now(UTC), event, say, what)
     else:
-        log.info(event, **say(*what))
+        log.info(event, **say(what))
 
 
 def lines_dropped() -> int:
@@ -84,8 +84,10 @@ def _in_background() -> Callable[..., LogWriter]:
     return factory
 
 
-def _line(at: datetime, event: str, say: Callable[..., dict[str, Any]], what: tuple[object, ...]) -> bytes:
-    return orjson.dumps(say(*what) | {"event": event, "level": "info", "timestamp": at}, option=orjson.OPT_UTC_Z)
+def _line(at: datetime, event: str, say: Callable[[Any], dict[str, Any]], what: object) -> bytes:
+    facts = say(what)
+    facts["event"], facts["level"], facts["timestamp"] = event, "info", at
+    return orjson.dumps(facts, option=orjson.OPT_UTC_Z)
 
 
 def _stamp(_logger: object, level: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
