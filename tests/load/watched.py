@@ -165,7 +165,8 @@ def observers(binaries: Path, stack: Stack) -> Iterator[int]:
     (folder / "prometheus.yml").write_text(json.dumps(found))
     listening = "--web.listen-address=127.0.0.1:{}"
     commands = [
-        ("alertmanager", "--config.file=alertmanager.yml", "--cluster.listen-address=", listening.format(alerting)),
+        # Each in a place of its own: Debian's remembers elsewhere, from one run to the next, whom it has told of what.
+        ("alertmanager", "--config.file=alertmanager.yml", "--storage.path=told", "--cluster.listen-address=", listening.format(alerting)),
         ("prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data", listening.format(port)),
     ]
     with (folder / "log").open("wb") as log:
