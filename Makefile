@@ -122,8 +122,9 @@ contracts: setup ## import-linter: who may import whom
 test: setup ## all tests, in a few minutes
 	@$(BIN)/python -m pytest $(AT_ONCE) $(ARGS)
 
-proof: setup ## the same tests with the full counts
+proof: setup ## the same tests with the full counts, and races once more with the database far away
 	@$(BIN)/python -m pytest --proof $(ARGS)
+	@$(BIN)/python -m pytest --proof --far tests/races
 
 coverage: setup ## all tests with line and branch coverage; fails under the figure in pyproject.toml
 	@$(BIN)/coverage erase

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from urllib.parse import quote
@@ -178,11 +178,13 @@ async def api(database: Database, people: People, cache_url: str) -> AsyncIterat
 
 
 @asynccontextmanager
-async def api_at(url: str, people: People) -> AsyncIterator[Api]:
-    """The API that runs at this URL."""
+async def api_at(
+    url: str, people: People, *, by: Callable[[httpx.AsyncHTTPTransport], httpx.AsyncBaseTransport] | None = None
+) -> AsyncIterator[Api]:
+    """The API that runs at this URL; `by` wraps what its clients send with."""
     transport = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=None))  # a race of hundreds is one on the wire too
     async with AsyncExitStack() as stack:
-        yield Api(url, transport, people, stack)
+        yield Api(url, by(transport) if by else transport, people, stack)
 
 
 @pytest_asyncio.fixture

@@ -1,8 +1,8 @@
 """An API of two processes that is started once, for tests that have no time to start one each: the database is what is new."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -36,11 +36,20 @@ class Lasting:
 
 @contextmanager
 def lasting_api(
-    servers: Servers, template: str, folder: Path, leash: Leash, *, cache_url: str | None = None, redis_timeout_ms: str = "1000"
+    servers: Servers,
+    template: str,
+    folder: Path,
+    leash: Leash,
+    *,
+    cache_url: str | None = None,
+    redis_timeout_ms: str = "1000",
+    way: Callable[[str], AbstractContextManager[str]] = nullcontext,
 ) -> Iterator[Lasting]:
+    """`way` leads to the URL of its database, for one that is not at hand."""
     name = asyncio.run(create_database(servers, template))
     cache_url = cache_url or urlsplit(servers.redis_url)._replace(path="/2").geturl()  # other tests have the first and the second
-    processes = Processes(Where(database_url=url_of(servers, name), cache_url=cache_url), folder, leash)
-    yield Lasting(servers, template, name, cache_url, asyncio.run(processes.api(workers=2, redis_timeout_ms=redis_timeout_ms)))
-    asyncio.run(processes.end())
+    with way(url_of(servers, name)) as database_url:
+        processes = Processes(Where(database_url=database_url, cache_url=cache_url), folder, leash)
+        yield Lasting(servers, template, name, cache_url, asyncio.run(processes.api(workers=2, redis_timeout_ms=redis_timeout_ms)))
+        asyncio.run(processes.end())
     asyncio.run(drop_database(servers, name))

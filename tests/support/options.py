@@ -19,6 +19,7 @@ class Rounds(Protocol):
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("holdfast")
     group.addoption("--proof", action="store_true", help="run races, kills and property tests with the full counts")
+    group.addoption("--far", action="store_true", help="run races at an API whose database is 10 to 40 ms away, there and back")
     group.addoption("--shuffle", type=int, metavar="SEED", help="run the tests in an order drawn with this seed")
 
 
