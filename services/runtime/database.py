@@ -14,7 +14,6 @@ from typing import Concatenate, ParamSpec, TypeVar, cast
 import asyncpg
 from sqlalchemy import AsyncAdaptedQueuePool, MetaData, event
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.runtime.engine import NO_ANSWER, make_engine
@@ -29,7 +28,8 @@ T = TypeVar("T")
 metadata = MetaData()  # every table of the product; migrations compare it with the database
 
 POOL_QUEUE_MAX = 128  # what a pool of five serves in a third of a second; with a longer queue everybody waits in vain
-CONNECTION_WAIT_SECONDS = 0.95  # for the pool and, where it has to, for connecting: a server that hangs is no longer waited for
+# For a turn and, where it has to be, for connecting: a burst passes within a second, and a server that hangs is no longer waited for.
+CONNECTION_WAIT_SECONDS = 0.9
 
 RETRIES_MAX = 3
 RETRY_WINDOW_SECONDS = 0.5  # a try that begins by then and waits for a lock still ends within a second
@@ -74,6 +74,8 @@ class Database:
         self.retries = 0
         self._engine = engine
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+        # The pool gives what comes back to whoever asks next, before those who wait: some of them would wait in vain.
+        self._turns = asyncio.Semaphore(self.connections_max)
         event.listen(engine.sync_engine, "before_cursor_execute", self._count_statement)
 
     @property
@@ -118,7 +120,7 @@ class Database:
         while True:
             try:
                 return await attempt()
-            except (Refusal, DBAPIError, PoolTimeout, *NO_ANSWER) as error:
+            except (Refusal, DBAPIError, *NO_ANSWER) as error:
                 refusal = error if isinstance(error, Refusal) else _refusal(error)
                 if refusal is None:
                     _forget_row(error)
@@ -131,21 +133,31 @@ class Database:
 
     @asynccontextmanager
     async def _connect(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-        """A connection of the pool, if there is one in time."""
+        """A connection of the pool, if there is one in time. Who has waited longest is next."""
         if self.waiting >= POOL_QUEUE_MAX:
             raise PoolExhausted
         self.waiting += 1
-        asked_at = monotonic()
+        asked_at, has_turn = monotonic(), False
         try:
             async with asyncio.timeout(CONNECTION_WAIT_SECONDS):
+                has_turn = await self._turns.acquire()
                 connection = await engine.connect().start()
+        except BaseException as error:
+            if has_turn:
+                self._turns.release()
+            elif isinstance(error, TimeoutError):
+                raise PoolExhausted from None
+            raise
         finally:
             self.waiting -= 1
             self.waited.observe(monotonic() - asked_at)
         try:
             yield connection
         finally:
-            await connection.close()
+            try:
+                await connection.close()
+            finally:
+                self._turns.release()
 
     def _count_statement(self, *_: object) -> None:
         self._count_trips(1)
@@ -167,8 +179,6 @@ async def open_database(settings: Settings, *, application: str) -> AsyncIterato
 
 def _refusal(error: Exception) -> Refusal | None:
     """What a failure of the database means to the caller; None for a failure that is a bug of ours."""
-    if isinstance(error, PoolTimeout):
-        return PoolExhausted()
     if not isinstance(error, DBAPIError):  # one of NO_ANSWER
         return DatabaseUnavailable()
     state = sqlstate(error)

@@ -15,7 +15,6 @@ LOCK_TIMEOUT_MS = 400  # below deadlock_timeout (1 s), so that a retry still fit
 STATEMENT_TIMEOUT_MS = 5_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
 COMMAND_TIMEOUT_SECONDS = 6  # our own deadline, for a server that hangs: the statement's plus one second
-POOL_WAIT_SECONDS = 0.9  # a burst passes within a second; a longer queue would only hide that we are overloaded
 RECYCLE_SECONDS = 1_800
 
 NO_ANSWER = (
@@ -31,7 +30,6 @@ def make_engine(settings: Settings, application: str) -> AsyncEngine:
         connect_args=_connect_arguments(settings, application),
         pool_size=settings.database_pool_size,
         max_overflow=0,
-        pool_timeout=POOL_WAIT_SECONDS,
         pool_use_lifo=True,  # a quiet service keeps few connections warm, instead of all of them lukewarm
         pool_recycle=RECYCLE_SECONDS,
         skip_autocommit_rollback=True,

@@ -21,6 +21,7 @@ from services.runtime.database import Database as OurDatabase
 from services.runtime.errors import Conflict
 from tests.support.database import Database
 from tests.support.settings import Where, settings
+from tests.support.together import together
 
 
 class Work:
@@ -183,6 +184,20 @@ async def test_who_waits_for_a_connection_is_refused_before_the_caller_has_gone(
             await ours.transact(ask_for_a_second)
 
     assert 0.4 < monotonic() - started < 2
+
+
+async def test_who_waits_for_a_connection_is_next_however_often_others_ask(database: Database) -> None:
+    async with open_database(settings(Where(database_url=database.url), database_pool_size="1"), application="tests") as ours:
+        served = []
+
+        async def ask(who: str, *, times: int) -> None:
+            for _ in range(times):
+                await ours.autocommit(lambda connection: connection.execute(text("SELECT 1")))
+                served.append(who)
+
+        await together(ask("once", times=1), ask("often", times=5))
+
+    assert served.index("once") <= 1
 
 
 @pytest.mark.parametrize("sqlstate", ["57P01", "08006", "53300"])
