@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
+from operator import itemgetter
 
 from sqlalchemy import ARRAY, RowMapping, Select, Text, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -38,6 +39,9 @@ _TOUCHED_WAREHOUSE = (
 )
 _SET_WAREHOUSE = _TOUCHED_WAREHOUSE.values(name=bindparam("new_name"), priority=bindparam("new_priority"))
 _ARCHIVE_WAREHOUSE = _TOUCHED_WAREHOUSE.values(status=Status.ARCHIVED.value)
+
+_product_facts = itemgetter(*(field.name for field in fields(Product)))
+_warehouse_facts = itemgetter(*(field.name for field in fields(Warehouse)))
 
 
 async def add_product(connection: AsyncConnection, product_id: ProductId, new: NewProduct) -> Product:
@@ -123,8 +127,12 @@ async def _find(
 
 
 def as_product(row: RowMapping) -> Product:
-    return Product(**{field.name: row[field.name] for field in fields(Product)} | {"status": Status(row["status"])})
+    *told, status, created_at, updated_at, version = _product_facts(row)
+    told += (Status(status), created_at, updated_at, version)
+    return Product(*told)
 
 
 def as_warehouse(row: RowMapping) -> Warehouse:
-    return Warehouse(**{field.name: row[field.name] for field in fields(Warehouse)} | {"status": Status(row["status"])})
+    *told, status, created_at, updated_at, version = _warehouse_facts(row)
+    told += (Status(status), created_at, updated_at, version)
+    return Warehouse(*told)
