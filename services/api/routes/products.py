@@ -172,7 +172,8 @@ async def list_products(
     filters = ProductFilters(status, q, category, price_gte, price_lte, updated_since, attributes)
 
     async def load() -> Copy:
-        found = await database.transact(listing.list_products, filters, sort, window=page.window)
+        run = database.transact if filters.narrows else database.autocommit
+        found = await run(listing.list_products, filters, sort, window=page.window)
         answer = ProductPageOut(items=[ProductOut.of(product) for product in found.items], **page.about(found))
         return copy_of(answer, **page.of_copy())
 

@@ -46,16 +46,22 @@ class ProductFilters:
     updated_since: datetime | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def narrows(self) -> bool:
+        """Whether it looks for anything but a status, of which every order has an index."""
+        return self != ProductFilters(self.status)
+
 
 async def list_products(connection: AsyncConnection, filters: ProductFilters, sort: ProductSort | None, *, window: Window) -> Page[Product]:
-    """Products that pass every filter. The connection must be in a transaction, which gets settings of its own.
+    """Products that pass every filter. To look for more than a status takes a transaction, which gets settings of its own.
 
     Without a sort they come by sku, or by update where that is what is asked for. A product without a price is sorted
     after those that have one. A text that is found nowhere as it is written finds what is spelt like it.
-    Two queries, and one or two more for a text. Indexes: products_by_sku and its sisters, one for each sort; products_of_a_category,
-    products_with_attributes, products_by_words, products_by_letters.
+    One query; one more with filters, and one or two more for a text. Indexes: products_by_sku and its sisters, one for each sort;
+    products_of_a_category, products_with_attributes, products_by_words, products_by_letters.
     """
-    await connection.execute(_SETTINGS)
+    if filters.narrows:
+        await connection.execute(_SETTINGS)
     name = sort.value if sort else "updated_at" if filters.updated_since else "sku"
     keys: tuple[ColumnElement[object], ...] = (_PRODUCT_KEYS[name.removeprefix("-")], products.c.product_id)
     statement = _filtered(filters)
