@@ -46,10 +46,11 @@ class StrictRoute(APIRoute):
         prefixes = tuple(dependency.call.prefix for dependency in self.dependant.dependencies if isinstance(dependency.call, NamedByCaller))
 
         async def strict(request: Request) -> Response:
+            asked = _StrictRequest(request.scope, request.receive)
             if request.scope["query_string"]:
-                _refuse_unknown(request, known, prefixes)
-                _refuse_repeated(request, lists)
-            return await handle(_StrictRequest(request.scope, request.receive))
+                _refuse_unknown(asked, known, prefixes)
+                _refuse_repeated(asked, lists)
+            return await handle(asked)
 
         return strict
 
