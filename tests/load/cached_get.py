@@ -31,6 +31,7 @@ from tests.support.settings import Where
 
 CONNECTIONS = 64
 PATH = "/v1/products/TEE-M"
+_IN_TURN = Path(__file__).with_name("paths.lua")
 PRODUCT = """
     INSERT INTO products (product_id, sku, name, description, category, price_minor, currency)
     VALUES (gen_random_uuid(), 'TEE-M', 'Holdfast tee, M', 'Cotton, 180 g/m²', 'clothing', 2200, 'EUR')
@@ -66,25 +67,35 @@ async def own_api(where: Where, folder: Path, leash: Leash, *, workers: int) -> 
 
 @asynccontextmanager
 async def trivial_app(body: bytes, folder: Path, leash: Leash, *, workers: int) -> AsyncIterator[str]:
+    async with plain_app("tests.load.trivial", folder, leash, workers=workers, TRIVIAL_BODY=body.decode()) as (url, _):
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
+            assert (await http.get(PATH)).content == body
+        yield url
+
+
+@asynccontextmanager
+async def plain_app(module: str, folder: Path, leash: Leash, *, workers: int, **environment: str) -> AsyncIterator[tuple[str, Program]]:
+    """An app to compare ours with, as soon as it answers: its URL, and what runs there."""
     port = free_port()
-    command = ("uvicorn", "tests.load.trivial:app", "--port", str(port), "--workers", str(workers), "--no-access-log", "--no-server-header")
-    program = Program(*command, environment={**os.environ, "TRIVIAL_BODY": body.decode()}, log=folder / "trivial.log", leash=leash)
+    command = ("uvicorn", f"{module}:app", "--port", str(port), "--workers", str(workers), "--no-access-log", "--no-server-header")
+    program = Program(*command, environment={**os.environ, **environment}, log=folder / f"{module}.log", leash=leash)
     url = f"http://127.0.0.1:{port}"
     async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
         while True:
             try:
-                assert (await http.get(PATH)).content == body
+                await http.get("/")
                 break
             except httpx.TransportError:
                 assert program.is_running, program.tail
                 await asyncio.sleep(0.1)
-    yield url
+    yield url, program
     await program.stop()
 
 
-async def rate(url: str, seconds: int) -> float:
-    """Requests a second; every one of them succeeded."""
-    command = ("wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--duration", f"{seconds}s", url + PATH)
+async def rate(url: str, seconds: int, paths: Path | None = None) -> float:
+    """Requests a second for the product, or for the paths of a file in turn; every one of them succeeded."""
+    asked = [url + PATH] if paths is None else ["--script", str(_IN_TURN), url, "--", str(paths)]
+    command = ("wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--duration", f"{seconds}s", *asked)
     said = await asyncio.to_thread(subprocess.check_output, command, text=True)
     found = re.search(r"Requests/sec:\s+([\d.]+)", said)
     if found is None or "Non-2xx" in said:

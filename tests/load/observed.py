@@ -16,11 +16,12 @@ from typing import NamedTuple
 
 import asyncpg
 import httpx
-import psutil  # type: ignore[import-untyped]
 
 from tests.load.cached_get import PRODUCT, copied, own_servers, rate
+from tests.load.lab.costs import cpu_seconds
 from tests.support.leash import Leash
 from tests.support.processes import Api, Processes
+from tests.support.program import Program
 from tests.support.scrape import free_metrics_port, scrape
 from tests.support.settings import Where
 
@@ -58,7 +59,7 @@ async def _scrape(port: int, workers: int) -> None:
 
 
 async def _compare(watched: Api, alone: Api, seconds: int) -> float:
-    on, off = await _rate(watched, seconds), await _rate(alone, seconds)
+    on, off = [await rate_of(api.url, api.program, seconds) for api in (watched, alone)]
     costs = f"of CPU {on.cpu_us:.0f} and {off.cpu_us:.0f} us each"
     print(f"watched {on.a_second:8.0f} a second, alone {off.a_second:8.0f}, ratio {on.a_second / off.a_second:.2f}; {costs}", flush=True)
     return on.a_second / off.a_second
@@ -66,19 +67,14 @@ async def _compare(watched: Api, alone: Api, seconds: int) -> float:
 
 class Rate(NamedTuple):
     a_second: float
-    cpu_us: float  # of the API's processes, for each request
+    cpu_us: float  # of all processes of the app, for each request
 
 
-async def _rate(api: Api, seconds: int) -> Rate:
-    before = _cpu_seconds(api)
-    a_second = await rate(api.url, seconds)
-    return Rate(a_second, (_cpu_seconds(api) - before) / (a_second * seconds) * 1e6)
-
-
-def _cpu_seconds(api: Api) -> float:
-    main = psutil.Process(api.program.pid)
-    spent = (process.cpu_times() for process in (main, *main.children(recursive=True)))
-    return float(sum(times.user + times.system for times in spent))
+async def rate_of(url: str, program: Program, seconds: int, paths: Path | None = None) -> Rate:
+    """As `rate`, and what each answer took of the processor."""
+    before = cpu_seconds(program.pid)
+    a_second = await rate(url, seconds, paths)
+    return Rate(a_second, (cpu_seconds(program.pid) - before) / (a_second * seconds) * 1e6)
 
 
 def main() -> int:

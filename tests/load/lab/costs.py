@@ -40,7 +40,7 @@ class Reading:
 
 async def read(target: Target) -> Reading:
     """The round trips are the APIs' own figures. To ask costs each some ten milliseconds, so not in the middle of a measurement."""
-    cpu = {kind: sum(map(_cpu_seconds, pids)) for kind, pids in target.pids.items()}
+    cpu = {kind: sum(map(cpu_seconds, pids)) for kind, pids in target.pids.items()}
     figures = [await scrape(port, api=workers) for port, workers in target.metrics.items()]
     return Reading(
         cpu,
@@ -62,7 +62,7 @@ async def cost(target: Target, before: Reading, after: Reading, tally: Tally) ->
     )
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """Of a process, its children, and those of its children that have ended."""
     spent = 0.0
     for process in family(pid):
