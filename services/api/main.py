@@ -71,6 +71,7 @@ from services.runtime.startup import start_process
 KEEP_ALIVE_SECONDS = 75  # longer than a proxy keeps its side, so that the proxy never writes to a closed connection
 GARBAGE_MIN = 50_000  # objects more than there were: some dozens of requests at once, where Python's own 700 are one or two
 STOP_SECONDS = 20  # to finish what was accepted
+WORKER_SECONDS = 3  # until a worker that does not answer uvicorn is replaced: one that was killed while it asked, then within five
 
 # What a page of another origin may read besides the body and its type.
 _READABLE = ("ETag", "Link", "Location", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-ID", "X-Cache", REPLAYED_HEADER)
@@ -241,4 +242,5 @@ def main() -> None:
         log_level="error",  # what it warns of is what clients do wrong, and that has lines of ours
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
+        timeout_worker_healthcheck=WORKER_SECONDS,
     )
