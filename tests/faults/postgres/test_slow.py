@@ -53,7 +53,8 @@ async def test_who_sleeps_on_a_hot_row_holds_up_only_those_who_want_it(traffic: 
     refused = [one for one in wanting.heard if not one.is_success]
     # The first of them waits for the row, and who comes meanwhile for the first.
     assert (503, "contention") in {(one.status, one.code) for one in refused} <= {(503, "contention"), (503, "overloaded")}
-    assert max(one.seconds for one in refused) < rounds(quick=10, proof=2)
+    # Nobody waits for a second: 0.9 s for a connection, and 0.4 s for the row. One who waits for both waits longer.
+    assert max(one.seconds for one in refused) * 1_000 < rounds(quick=10_000, proof=1_500)
     assert _share_of_successes([one for one in others.heard if sat < one.started < stood_up]) > 0.8
 
 
