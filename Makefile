@@ -124,7 +124,7 @@ test: setup ## all tests, in a few minutes
 
 proof: setup ## the same tests with the full counts, and races once more with the database far away
 	@$(BIN)/python -m pytest --proof $(ARGS)
-	@$(BIN)/python -m pytest --proof --far tests/races
+	@$(BIN)/python -m pytest --proof --far -n 4 --dist load tests/races # they wait for the way, not for a core
 
 coverage: setup ## all tests with line and branch coverage; fails under the figure in pyproject.toml
 	@$(BIN)/coverage erase
