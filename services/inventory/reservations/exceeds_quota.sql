@@ -3,14 +3,17 @@
 --
 -- The account's other orders wait from here on until the caller's transaction ends: of any number at once, none slips past
 -- the limit. It is an advisory lock, so logging in and being disabled wait for nothing.
-CREATE FUNCTION exceeds_quota(
+CREATE OR REPLACE FUNCTION exceeds_quota(
   p_account uuid, p_skus text[], p_quantities int[], p_holds_max int, p_units_of_a_sku_max int, p_except uuid DEFAULT NULL
 ) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+  wanted_items uuid[];
 BEGIN
   IF p_holds_max IS NULL AND p_units_of_a_sku_max IS NULL THEN
     RETURN false;
   END IF;
   PERFORM pg_advisory_xact_lock(hashtextextended(p_account::text, 0));
+  wanted_items := ARRAY(SELECT item.item_id FROM stock_items item JOIN products product USING (product_id) WHERE product.sku = ANY (p_skus));
   RETURN (
     WITH held AS (
       SELECT reservation_id FROM reservations
@@ -26,6 +29,6 @@ BEGIN
                                        JOIN reservation_lines line USING (reservation_id)
                                        JOIN stock_items item USING (item_id)
                                        JOIN products product USING (product_id)
-                                      WHERE product.sku = ANY (p_skus)) wanted_and_held
+                                      WHERE line.item_id = ANY (wanted_items)) wanted_and_held
                               GROUP BY sku) by_sku), false));
 END $$;

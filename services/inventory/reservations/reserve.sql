@@ -10,10 +10,13 @@
 --   too_many_candidates, hold_limit_exceeded, key_reused, key_in_progress, contention
 -- Without a key (p_key is null) nothing is remembered: the cart endpoint is idempotent by its reference.
 -- Raises one_live_reservation_per_reference when the account has a live reservation with this reference.
-CREATE FUNCTION reserve(
+CREATE OR REPLACE FUNCTION reserve(
   p_account uuid, p_key text, p_fingerprint bytea, p_reservation uuid, p_skus text[], p_warehouses text[], p_quantities int[],
   p_hold interval, p_external_ref text, p_metadata jsonb, p_request_id text, p_holds_max int, p_units_of_a_sku_max int
-) RETURNS jsonb LANGUAGE plpgsql AS $$
+) RETURNS jsonb LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan  -- else PostgreSQL plans the statement of the quota anew for each order, which takes longer than the rest
+SET enable_seqscan = off  -- a plan is made when the shop opens and the tables are empty, and kept when they are big
+AS $$
 DECLARE
   plan record;
   stored idempotency_keys;

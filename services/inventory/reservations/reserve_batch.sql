@@ -8,10 +8,11 @@
 --                  request, its reference has a live reservation, its account would have too much on hold, or somebody was in the way
 --
 -- Locks: the idempotency keys in their order, the accounts' quotas in theirs, then the level. What nobody waits for is written before.
-CREATE FUNCTION reserve_batch(
+CREATE OR REPLACE FUNCTION reserve_batch(
   p_sku text, p_warehouse text, p_accounts uuid[], p_keys text[], p_fingerprints bytea[], p_reservations uuid[], p_quantities int[],
   p_holds interval[], p_external_refs text[], p_metadata jsonb[], p_request_ids text[], p_holds_max int[], p_units_of_a_sku_max int[]
 ) RETURNS jsonb LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan  -- see reserve
 SET enable_seqscan = off  -- a plan is made when the shop opens and the tables are empty, and kept when they are big
 AS $$
 DECLARE
