@@ -31,7 +31,7 @@ from services.api.metrics import of_app
 from services.api.middleware import EveryRequest
 from services.api.once import REPLAYED_HEADER
 from services.api.protocol import GuardedProtocol
-from services.api.route_table import RouteTable
+from services.api.route_table import RouteTable, StraightToRoute
 from services.api.routes import (
     accounts,
     admin,
@@ -142,6 +142,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(account_pages.router)
     app.state.templates = {context.endpoint: context.path for context in iter_route_contexts(app.routes)}
     app.state.table = RouteTable(app.routes, limit_factor=settings.rate_limit_factor)
+    app.router.middleware_stack = StraightToRoute(app.router.middleware_stack, app.state.table)
     app.state.counts = Counts()
     proxies = TrustedProxies(settings.trusted_proxies)
     _guard(app, settings, proxies)

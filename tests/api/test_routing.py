@@ -2,12 +2,16 @@
 
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 
 from services.api.errors import ECHO_LENGTH_MAX
+from services.api.main import create_app
 from tests.support.api import Client
 from tests.support.database import Database
 from tests.support.problems import assert_problem, nothing_changes
+from tests.support.settings import settings
+from tests.support.unplugged import NOWHERE
 
 LARGE = 10_000_000
 
@@ -25,6 +29,19 @@ async def test_a_method_that_a_path_does_not_know_is_named_with_those_it_does(un
 
     assert_problem(answer, 405, "method_not_allowed")
     assert answer.headers["Allow"]
+
+
+async def test_the_router_is_not_asked_for_a_route_that_the_table_knows() -> None:
+    app = create_app(settings(NOWHERE))
+    app.router.routes.clear()
+
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(base_url="http://holdfast.test", transport=httpx.ASGITransport(app)) as http,
+    ):
+        known, unknown = await http.get("/livez"), await http.get("/nowhere")
+
+    assert (known.status_code, unknown.status_code) == (200, 404)
 
 
 @pytest.mark.parametrize("path", ["/v1/products", "/v1/reservations", "/v1/stock-adjustments", "/v1/auth/token", "/nowhere"])
