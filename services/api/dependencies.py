@@ -185,7 +185,7 @@ async def _keyed(
         ),
     ],
 ) -> KeyedRequest:
-    return KeyedRequest(key, f"{request.method} {request.url.path}".encode())
+    return KeyedRequest(key, f"{request.method} {request.scope['path']}".encode())
 
 
 Keyed = Annotated[KeyedRequest, Depends(_keyed)]

@@ -181,7 +181,7 @@ def answer_of_framework(status: int, *, instance: str) -> Response:
 async def _on_refusal(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refusal)  # noqa: S101  # Starlette's type for a handler is wider than its promise
     request.scope["refused_with"] = refusal.code
-    return answer_to(refusal, instance=request.url.path)
+    return answer_to(refusal, instance=request.scope["path"])
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
@@ -207,7 +207,7 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 
 def _of_framework(request: Request, status: int) -> Response:
     request.scope["refused_with"] = _framework_words(status)[0]
-    return answer_of_framework(status, instance=request.url.path)
+    return answer_of_framework(status, instance=request.scope["path"])
 
 
 def _framework_words(status: int) -> tuple[str, str, str]:
