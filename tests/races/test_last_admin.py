@@ -18,7 +18,9 @@ async def test_of_two_admins_who_shut_each_other_out_at_once_one_is_left(api: Ap
             database, _shut(one, other, {"role": "customer"}), _shut(other, one, {"disabled": True}), gate=_GATE, at_once=2
         )
 
-        assert sorted(answer.status_code for answer in answers) == [200, 409]
+        done, refused = sorted(answer.status_code for answer in answers)
+        assert done == 200
+        assert refused in {409, 401, 403}  # who is told to ask again is out by then
         assert await database.rows("SELECT count(*) FROM accounts WHERE role = 'admin' AND NOT is_disabled") == [(1,)]
         await database.do("UPDATE accounts SET is_disabled = true")
 
