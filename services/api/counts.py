@@ -3,8 +3,6 @@
 from collections import Counter
 from http import HTTPStatus
 
-from starlette.types import Scope
-
 from services.runtime.metrics import Histogram
 
 NO_ROUTE = "(no route)"  # whatever a scanner makes up
@@ -24,12 +22,10 @@ class Counts:
         self.replays = 0
         self._filed: dict[tuple[str, str, int], Histogram] = {}  # the same ones, by what a request has at hand
 
-    def ended(self, scope: Scope, route: str, seconds: float) -> None:
+    def ended(self, route: str, method: str, status: int | None, seconds: float) -> None:
         """A request is over, answered or not."""
-        what = (route, scope["method"], scope.get("status") or 0)
+        what = (route, method, status or 0)
         (self._filed.get(what) or self._file(*what)).observe(seconds)
-        if "refused_with" in scope:
-            self.refusals[scope["refused_with"]] += 1
 
     def refused_unparsed(self, status: int, code: str) -> None:
         """What arrived was no request."""

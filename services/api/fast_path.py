@@ -70,7 +70,7 @@ class FastPath:
         await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
         seconds = time.perf_counter() - started
-        self._counts.ended(scope, wanted.route.template, seconds)
+        self._counts.ended(wanted.route.template, scope["method"], response.status_code, seconds)
         log_request(scope, wanted.route.template, seconds, own_id)
         return True
 

@@ -6,8 +6,9 @@ Pure ASGI: a BaseHTTPMiddleware would cost each request more than its routing do
 import re
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,7 +19,7 @@ from services.api.once import REPLAYED_HEADER
 from services.inventory.accounts.model import AccountId
 from services.runtime.error_reporting import reporting
 from services.runtime.ids import request_id_text
-from services.runtime.logs import log, log_often, request_id
+from services.runtime.logs import Same, log, log_often, request_id
 from services.runtime.trips import Trips, count_trips
 
 SAFE_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"x-frame-options", b"DENY"), (b"referrer-policy", b"no-referrer"))
@@ -27,7 +28,10 @@ _ENCRYPTED_ONLY = (b"strict-transport-security", b"max-age=31536000; includeSubD
 NOT_FOR_OTHERS = (b"cache-control", b"private, no-store")
 _ACCEPTED_ID = re.compile(rb"[A-Za-z0-9-]{8,64}")
 _REPLAYED = REPLAYED_HEADER.lower().encode()
+ALIKE_MAX = 1_024  # routes, statuses and codes that occur together are some hundreds
 _QUIET = {"/livez", "/readyz"}  # asked every few seconds, and of interest only when they fail
+
+_Alike: TypeAlias = tuple[str, str, int | None, str | None, str | None]  # method, route, status, cache, code
 
 
 class EveryRequest:
@@ -53,7 +57,9 @@ class EveryRequest:
             await self._app(scope, receive, self._with_headers(scope, own_id.encode(), send))
         finally:
             route, seconds = _route_of(scope), time.perf_counter() - started
-            self._counts.ended(scope, route, seconds)
+            self._counts.ended(route, scope["method"], scope.get("status"), seconds)
+            if "refused_with" in scope:
+                self._counts.refusals[scope["refused_with"]] += 1
             if scope["path"] not in _QUIET or scope.get("status") != HTTPStatus.OK:
                 log_request(scope, route, seconds, own_id)
             request_id.reset(token)
@@ -82,34 +88,36 @@ def log_request(scope: Scope, route: str, seconds: float, own_id: str) -> None:
     """The line says what the layers within have left in the scope: status, trips, x_cache, refused_with, account_id, error."""
     trips: Trips = scope["trips"]
     left = scope.get
-    ended = (scope["method"], route, left("status"), seconds, trips.database, trips.redis, own_id)
-    what = (*ended, left("x_cache"), left("refused_with"), left("account_id"))
+    alike = (scope["method"], route, left("status"), left("x_cache"), left("refused_with"))
+    what = (alike, seconds, trips.database, trips.redis, own_id, left("account_id"))
     if "error" in scope:
-        log.error("request", exc_info=scope["error"], **_facts(what))
+        same, own = _facts(what)
+        log.error(same.event, exc_info=scope["error"], **same.facts, **own)
         reporting.report(scope["error"], route=route)
     else:
-        log_often("request", _facts, what)
+        log_often(_facts, what)
 
 
-def _facts(what: tuple[str, str, int | None, float, int, int, str, str | None, str | None, AccountId | None]) -> dict[str, Any]:
-    """Of what `log_request` has found, in the order that a reader wants. A plain tuple: what has names takes a request longer."""
-    method, route, status, seconds, database_trips, redis_trips, own_id, cache, code, account_id = what
-    facts = {
-        "method": method,
-        "route": route,
-        "status": status,
+def _facts(what: tuple[_Alike, float, int, int, str, AccountId | None]) -> tuple[Same, dict[str, Any]]:
+    """Of what `log_request` has found. Plain tuples: what has names takes a request longer."""
+    alike, seconds, database_trips, redis_trips, own_id, account_id = what
+    own: dict[str, Any] = {
         "duration_ms": round(seconds * 10_000) / 10,
         "database_trips": database_trips,
         "redis_trips": redis_trips,
         "request_id": own_id,
     }
-    if cache is not None:
-        facts["cache"] = cache
-    if code is not None:
-        facts["code"] = code
     if account_id is not None:
-        facts["account_id"] = str(account_id)
-    return facts
+        own["account_id"] = str(account_id)
+    return _same(alike), own
+
+
+@lru_cache(ALIKE_MAX)
+def _same(alike: _Alike) -> Same:
+    """In the order that a reader wants."""
+    method, route, status, cache, code = alike
+    known = {name: fact for name, fact in (("cache", cache), ("code", code)) if fact is not None}
+    return Same("request", {"method": method, "route": route, "status": status} | known)
 
 
 def path_of(scope: Scope) -> str:
