@@ -10,6 +10,7 @@ from tests.support.sources import ROOT
 
 # They start many processes and mind how fast those are: one of these tests at a time, whatever runs beside it.
 _OF_PROCESSES = ("deploy", "faults", "races")
+_FAR_TIMES = 3  # as long, or longer, is each round far away; and a test must end before its tokens do, in a quarter of an hour
 
 
 class Rounds(Protocol):
@@ -43,6 +44,8 @@ def rounds(pytestconfig: pytest.Config) -> Rounds:
     """`rounds(quick=20, proof=200)`: a few in `make test`, as many as were promised in `make proof`; never none."""
 
     def choose(*, quick: int, proof: int) -> int:
-        return proof if pytestconfig.getoption("proof") else quick
+        if not pytestconfig.getoption("proof"):
+            return quick
+        return max(proof // _FAR_TIMES, 1) if pytestconfig.getoption("far") else proof
 
     return choose
