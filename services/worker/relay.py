@@ -140,7 +140,7 @@ def _publish(celery: Celery, due: Sequence[Due], relayed: Relayed) -> None:
 
 
 async def serve() -> None:
-    settings = start_process()
+    settings = start_process(logs_in_background=True)
     reporting.start(settings, "relay")
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):

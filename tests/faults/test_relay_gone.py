@@ -1,10 +1,14 @@
 """Without these, what happened while the relay was away, or was killed at work, is never told, or told twice."""
 
 import asyncio
-from contextlib import suppress
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
+from services.runtime.log_writer import PIPE_BYTES_MAX
 from tests.support.api import Client, confirm_one
 from tests.support.database import Database
 from tests.support.delivery import Deliver, are_sent, end_leases
@@ -44,6 +48,20 @@ async def test_what_was_confirmed_while_no_relay_ran_is_told_once_though_two_sta
     assert all(sum(reservation_id in text for text in told) == 1 for reservation_id in confirmed)
 
 
+async def test_a_relay_whose_log_nobody_reads_goes_on(
+    customer: Client, staff: Client, mails: Mails, processes: Processes, tmp_path: Path
+) -> None:
+    await staff.stock("MUG", "AMS", 100)
+    with _full_pipe(tmp_path / "0-services.worker.relay.log"):
+        relay = processes.relay()
+        processes.worker()
+
+        await confirm_one(customer)
+
+        await mails.arrive(1, within_seconds=_WITHIN_SECONDS)
+        assert await relay.stop() == 0
+
+
 async def test_a_relay_that_is_killed_at_work_loses_no_mail_and_repeats_none(
     customer: Client, staff: Client, database: Database, *, deliver: Deliver, mails: Mails, processes: Processes, rounds: Rounds
 ) -> None:
@@ -80,3 +98,19 @@ async def _killed_at(moment: list[str], processes: Processes) -> None:
                     await withheld.answered.wait()
         assert not withheld.failed
         relay.kill()
+
+
+@contextmanager
+def _full_pipe(name: Path) -> Iterator[None]:
+    """Whoever writes to it waits; afterwards there is an empty file."""
+    os.mkfifo(name)
+    pipe = os.open(name, os.O_RDWR | os.O_NONBLOCK)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(pipe, b"-" * PIPE_BYTES_MAX)
+    try:
+        yield
+    finally:
+        os.close(pipe)
+        name.unlink()
+        name.touch()
