@@ -13,7 +13,7 @@ from services.api.client_address import bucket
 from services.api.dependencies import Assembled
 from services.api.errors import answer_to
 from services.api.limits import Asker
-from services.api.route_table import Route, RouteTable
+from services.api.route_table import Found, Route, RouteTable
 from services.inventory.accounts.access import Access
 from services.inventory.accounts.errors import NotSignedIn
 from services.inventory.accounts.permissions import Caller
@@ -44,6 +44,7 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope["found"] = _find(scope)
         verdicts: list[Verdict] = []
         scope["rate_limits"] = verdicts  # a route may add what it counts itself
 
@@ -82,13 +83,21 @@ class PreflightEdge:
         await (self._edge if is_preflight else self._app)(scope, receive, send)
 
 
-async def _ask(scope: Scope, parts: Assembled) -> Asked:
+def _find(scope: Scope) -> Found | None:
+    """The route that will answer."""
     table: RouteTable = scope["app"].state.table
     found = table.find(scope["method"], scope["path"])
     if found is not None:
-        scope["endpoint"] = found.route.endpoint  # the router would say the same, but a refusal here comes before it
-    caller = await find_caller(scope, found.route if found else None, parts.access)
-    verdict, _ = await parts.gate.ask(table.buckets(found.route if found else None, asker(scope, caller)), None)
+        scope["endpoint"] = found.route.endpoint
+    return found
+
+
+async def _ask(scope: Scope, parts: Assembled) -> Asked:
+    found: Found | None = scope["found"]
+    table: RouteTable = scope["app"].state.table
+    route = found.route if found else None
+    caller = await find_caller(scope, route, parts.access)
+    verdict, _ = await parts.gate.ask(table.buckets(route, asker(scope, caller)), None)
     return Asked(caller, verdict, None)
 
 

@@ -64,18 +64,17 @@ class RouteTable:
 
 
 class StraightToRoute:
-    """In the place of the router, which would look through the routes once more, and through each router twice."""
+    """Calls what the edge has found. The router would look through the routes once more, and through each router twice."""
 
-    def __init__(self, router: ASGIApp, table: RouteTable) -> None:
+    def __init__(self, router: ASGIApp) -> None:
         self._router = router
-        self._table = table
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = self._table.find(scope["method"], scope["path"]) if scope["type"] == "http" else None
+        found: Found | None = scope.get("found")  # none but of requests
         if found is None or found.route.app is None:
             await self._router(scope, receive, send)
             return
-        scope["endpoint"], scope["path_params"] = found.route.endpoint, found.path
+        scope["path_params"] = found.path
         await found.route.app(scope, receive, send)
 
 
