@@ -1,8 +1,9 @@
 """Every statement about one product or one warehouse; lists are in catalog/listing.py."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from operator import itemgetter
+from typing import TypeVar
 
 from sqlalchemy import ARRAY, RowMapping, Select, Text, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -12,6 +13,8 @@ from services.inventory.catalog.errors import CodeTaken, SkuTaken
 from services.inventory.catalog.model import NewProduct, NewWarehouse, Product, ProductId, Status, Warehouse, WarehouseId, as_id
 from services.inventory.catalog.tables import products, warehouses
 from services.runtime.database import constraint_name
+
+Thing = TypeVar("Thing", Product, Warehouse)
 
 PRODUCT = select(products)
 _BY_PRODUCT_ID = PRODUCT.where(products.c.product_id == bindparam("id"))
@@ -40,8 +43,21 @@ _TOUCHED_WAREHOUSE = (
 _SET_WAREHOUSE = _TOUCHED_WAREHOUSE.values(name=bindparam("new_name"), priority=bindparam("new_priority"))
 _ARCHIVE_WAREHOUSE = _TOUCHED_WAREHOUSE.values(status=Status.ARCHIVED.value)
 
-_product_facts = itemgetter(*(field.name for field in fields(Product)))
-_warehouse_facts = itemgetter(*(field.name for field in fields(Warehouse)))
+
+def _from_rows_to(kind: type[Thing]) -> Callable[[RowMapping], Thing]:
+    """How a row with a column for each field becomes one of these. The names are looked up here, and not for each row."""
+    names = [field.name for field in fields(kind)]
+    facts, status = itemgetter(*names), names.index("status")
+
+    def read(row: RowMapping) -> Thing:
+        told = list(facts(row))
+        told[status] = Status(told[status])
+        return kind(*told)
+
+    return read
+
+
+as_product, as_warehouse = _from_rows_to(Product), _from_rows_to(Warehouse)
 
 
 async def add_product(connection: AsyncConnection, product_id: ProductId, new: NewProduct) -> Product:
@@ -124,15 +140,3 @@ async def _find(
     if found is not None:
         return (await connection.execute(by_id, {"id": found})).mappings().one_or_none()
     return (await connection.execute(by_key, {"key": key})).mappings().one_or_none()
-
-
-def as_product(row: RowMapping) -> Product:
-    *told, status, created_at, updated_at, version = _product_facts(row)
-    told += (Status(status), created_at, updated_at, version)
-    return Product(*told)
-
-
-def as_warehouse(row: RowMapping) -> Warehouse:
-    *told, status, created_at, updated_at, version = _warehouse_facts(row)
-    told += (Status(status), created_at, updated_at, version)
-    return Warehouse(*told)
