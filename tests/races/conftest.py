@@ -24,10 +24,14 @@ _NEAREST_SECONDS, _FARTHER_SECONDS = 0.005, 0.015  # each way: 5 to 20 ms, a dat
 
 
 @pytest.fixture(scope="session")
-def lasting(
-    servers: Servers, template: str, leash: Leash, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
-) -> Iterator[Lasting]:
-    folder, way = tmp_path_factory.mktemp("races"), _far_for_all_tests if pytestconfig.getoption("far") else nullcontext
+def is_far(pytestconfig: pytest.Config) -> bool:
+    """Whether all races are run at an API whose database is far away."""
+    return bool(pytestconfig.getoption("far"))
+
+
+@pytest.fixture(scope="session")
+def lasting(servers: Servers, template: str, leash: Leash, *, tmp_path_factory: pytest.TempPathFactory, is_far: bool) -> Iterator[Lasting]:
+    folder, way = tmp_path_factory.mktemp("races"), _far_for_all_tests if is_far else nullcontext
     with lasting_api(servers, template, folder, leash, cache_url=cache_url_of(servers), way=way) as running:
         yield running
 
@@ -40,10 +44,10 @@ async def database(lasting: Lasting, cache_url: str) -> AsyncIterator[Database]:
 
 
 @pytest_asyncio.fixture
-async def api(lasting: Lasting, database: Database, people: People, pytestconfig: pytest.Config) -> AsyncIterator[Api]:
+async def api(lasting: Lasting, database: Database, people: People, *, is_far: bool) -> AsyncIterator[Api]:
     del database  # made before the first request
     # Far away each lock is held longer than some can wait. Nearby nobody is patient: a deadlock would show as the same answer.
-    async with api_at(lasting.api.url, people, by=Patient if pytestconfig.getoption("far") else None) as opened:
+    async with api_at(lasting.api.url, people, by=Patient if is_far else None) as opened:
         yield opened
 
 

@@ -1,7 +1,7 @@
 """A client that does what an overloaded service asks of it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 import httpx
 
@@ -9,18 +9,13 @@ _TRIES_MAX = 10
 _LATER = {httpx.codes.CONFLICT, httpx.codes.SERVICE_UNAVAILABLE}
 
 
-async def patiently(ask: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+async def patiently(ask: Callable[[], Awaitable[httpx.Response]], *, codes: Collection[str] = ("overloaded",)) -> httpx.Response:
     """The answer once there was room for the question.
 
-    On a machine that is busy with other things, some of hundreds of questions at once are shed or wait too long for a row: 503 with
-    Retry-After.
+    On a machine that is busy with other things, some of hundreds of questions at once are shed: 503 `overloaded` with Retry-After.
+    Any other 503, of a deadlock for instance, is an answer, unless `codes` has it.
     """
-    for _ in range(_TRIES_MAX):
-        answer = await ask()
-        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-            return answer
-        await asyncio.sleep(int(answer.headers["Retry-After"]))
-    raise AssertionError(f"no answer to {_TRIES_MAX} questions but to ask later")
+    return await _until(ask, lambda answer: answer.status_code == httpx.codes.SERVICE_UNAVAILABLE and answer.json()["code"] in codes)
 
 
 class Patient(httpx.AsyncBaseTransport):
@@ -30,13 +25,21 @@ class Patient(httpx.AsyncBaseTransport):
         self._transport = transport
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        for _ in range(_TRIES_MAX):
-            answer = await self._transport.handle_async_request(request)
-            if answer.status_code not in _LATER or "Retry-After" not in answer.headers:
-                return answer
-            await answer.aread()
-            await asyncio.sleep(int(answer.headers["Retry-After"]))
-        raise AssertionError(f"no answer to {_TRIES_MAX} requests but to ask later")
+        return await _until(
+            lambda: self._transport.handle_async_request(request),
+            lambda answer: answer.status_code in _LATER and "Retry-After" in answer.headers,
+        )
 
     async def aclose(self) -> None:
         await self._transport.aclose()
+
+
+async def _until(ask: Callable[[], Awaitable[httpx.Response]], is_for_later: Callable[[httpx.Response], bool]) -> httpx.Response:
+    """The first answer that is not for later."""
+    for _ in range(_TRIES_MAX):
+        answer = await ask()
+        if not is_for_later(answer):
+            return answer
+        await answer.aread()
+        await asyncio.sleep(int(answer.headers["Retry-After"]))
+    raise AssertionError(f"no answer to {_TRIES_MAX} questions but to ask later")
