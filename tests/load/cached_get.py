@@ -52,12 +52,17 @@ def own_servers() -> Iterator[tuple[Where, Path, Leash]]:
         leash.close()
 
 
+async def add_product(url: str) -> None:
+    """The one that is read."""
+    connection = await asyncpg.connect(url)
+    await connection.execute(PRODUCT)
+    await connection.close()
+
+
 @asynccontextmanager
 async def own_api(where: Where, folder: Path, leash: Leash, *, workers: int) -> AsyncIterator[str]:
     """The URL of an API as it is shipped, but for limits that nobody can reach."""
-    connection = await asyncpg.connect(where.database_url)
-    await connection.execute(PRODUCT)
-    await connection.close()
+    await add_product(where.database_url)
     api = await Processes(where, folder, leash).api(workers=workers, rate_limit_factor="1000000", redis_timeout_ms="50")
     try:
         yield api.url

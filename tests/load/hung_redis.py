@@ -13,10 +13,9 @@ import signal
 import sys
 from pathlib import Path
 
-import asyncpg
 import redis.asyncio
 
-from tests.load.cached_get import PRODUCT, copied, own_servers, rate
+from tests.load.cached_get import add_product, copied, own_servers, rate
 from tests.support.leash import Leash
 from tests.support.processes import Processes
 from tests.support.scrape import Figures, free_metrics_port, scrape
@@ -28,9 +27,7 @@ _BUCKETS = "inventory_loop_delay_seconds_bucket"
 
 
 async def measure(where: Where, folder: Path, leash: Leash, *, workers: int, rounds: int) -> bool:
-    connection = await asyncpg.connect(where.database_url)
-    await connection.execute(PRODUCT)
-    await connection.close()
+    await add_product(where.database_url)
     port = free_metrics_port()
     start = Processes(where, folder, leash).api
     api = await start(workers=workers, module="tests.load.attentive", rate_limit_factor="1000000", metrics_port=str(port))

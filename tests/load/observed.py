@@ -14,10 +14,9 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-import asyncpg
 import httpx
 
-from tests.load.cached_get import PRODUCT, copied, own_servers, rate
+from tests.load.cached_get import add_product, copied, own_servers, rate
 from tests.load.lab.costs import cpu_seconds
 from tests.support.leash import Leash
 from tests.support.processes import Api, Processes
@@ -32,9 +31,7 @@ SCRAPED_EVERY_SECONDS = 5.0  # as the local stack has it; a deployment every fif
 
 
 async def measure(where: Where, folder: Path, leash: Leash, *, workers: int, rounds: int, seconds: int) -> bool:
-    connection = await asyncpg.connect(where.database_url)
-    await connection.execute(PRODUCT)
-    await connection.close()
+    await add_product(where.database_url)
     port = free_metrics_port()
     running = Processes(where, folder, leash)
     start = partial(running.api, workers=workers, rate_limit_factor=_UNREACHABLE, redis_timeout_ms="50")

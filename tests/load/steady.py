@@ -14,14 +14,14 @@ from collections.abc import Sequence
 
 from tests.load.lab import ground
 from tests.load.lab.arrivals import Ask, Plan, drive
+from tests.load.lab.ladder import warm
 from tests.load.lab.mix import Shop, every_product, mix
 from tests.load.lab.scenes.stage import Stage
 from tests.load.lab.stacks import Stack, own_stack
-from tests.load.lab.tallies import UNSENT, Tally
+from tests.load.lab.tallies import UNSENT, Tally, is_ok
 
 P99_MS_MAX = 25.0
 LEAD_SECONDS = 2.0  # not counted: connections are new, and pools empty
-WARM_RPS = 500.0
 BUSY_RPS = 4_000.0  # more than one worker answers of the mix, so that every connection always waits for an answer
 BUSY_SECONDS = 20.0
 CONNECTIONS = (64, 256)
@@ -63,14 +63,13 @@ async def _as_fast_as_it_can(stack: Stack, connections: int) -> bool:
 
 async def _warm(stack: Stack, port: int, shop: Shop) -> Sequence[Ask]:
     """The mix, once every product that it reads has been read."""
-    first = every_product(shop)
-    await drive(Plan(port=port, asks=first, rps=WARM_RPS, seconds=len(first) / WARM_RPS, is_poisson=False), leash=stack.leash)
+    await warm(port, every_product(shop), stack.leash)
     return mix(shop)
 
 
 def _without_success(tally: Tally) -> dict[int, int]:
     """Of what was sent."""
-    return {status: count for status, count in tally.statuses().items() if status != UNSENT and not 200 <= status < 400}
+    return {status: count for status, count in tally.statuses().items() if status != UNSENT and not is_ok(status)}
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ import psutil  # type: ignore[import-untyped]
 
 from services.runtime.settings import PREFIX
 from tests.load.lab import costs, ground, nginx
-from tests.load.lab.arrivals import Plan, drive
+from tests.load.lab.arrivals import Ask, Plan, drive
 from tests.load.lab.costs import Target
 from tests.load.lab.knees import climb, judge
 from tests.load.lab.mix import Shop, every_product, mix
@@ -96,7 +96,7 @@ async def warmed(target: Target, shop: Shop, pace: Pace, leash: Leash, *, has_ca
     """How to look at a target under the mix, once it is as warm as on any day."""
     asks = mix(shop)
     first = every_product(shop) if has_cache else asks[:WARM_ASKS]
-    await drive(Plan(port=target.port, asks=first, rps=WARM_RPS, seconds=len(first) / WARM_RPS, is_poisson=False), leash=leash)
+    await warm(target.port, first, leash)
 
     async def look(rate: float) -> tuple[Step, Cost]:
         before = await costs.read(target)
@@ -106,6 +106,11 @@ async def warmed(target: Target, shop: Shop, pace: Pace, leash: Leash, *, has_ca
         return judge(tally.since(pace.lead_seconds), rate), await costs.cost(target, before, after, tally)
 
     return look
+
+
+async def warm(port: int, first: Sequence[Ask], leash: Leash) -> None:
+    """Ask for each of these once."""
+    await drive(Plan(port=port, asks=first, rps=WARM_RPS, seconds=len(first) / WARM_RPS, is_poisson=False), leash=leash)
 
 
 async def find(rung: Rung, look: Look, pace: Pace, *, start_rps: float, say: Say) -> Rung:

@@ -37,7 +37,7 @@ class Tally:
 
     @property
     def ok(self) -> int:
-        return sum(1 for status in self.status if _is_ok(status))
+        return sum(1 for status in self.status if is_ok(status))
 
     @property
     def errors(self) -> float:
@@ -53,7 +53,7 @@ class Tally:
 
     def latencies(self, *kinds: str) -> Latencies:
         """Of what was answered with success; of these kinds, or all."""
-        ordered = sorted(self.latency[row] for row in self._rows(kinds) if _is_ok(self.status[row]))
+        ordered = sorted(self.latency[row] for row in self._rows(kinds) if is_ok(self.status[row]))
         return Latencies(*(quantile_ms(ordered, share) or 0.0 for share in (0.5, 0.95, 0.99)))
 
     def timeline(self, *kinds: str, client: str = "", refused: frozenset[int] = REFUSED) -> list[Second]:
@@ -76,10 +76,10 @@ class Tally:
         return (row for row, kind in enumerate(self.kind) if kind in wanted)
 
     def _second(self, at: int, rows: Sequence[int], client: str, refused: frozenset[int]) -> Second:
-        good = sum(1 for row in rows if _is_ok(self.status[row]))
+        good = sum(1 for row in rows if is_ok(self.status[row]))
         turned_away = sum(1 for row in rows if self.status[row] in refused)
         told_no = sum(1 for row in rows if self.status[row] in refused - REFUSED)
-        answered = sorted(self.latency[row] for row in rows if _is_ok(self.status[row]) or self.status[row] in refused - REFUSED)
+        answered = sorted(self.latency[row] for row in rows if is_ok(self.status[row]) or self.status[row] in refused - REFUSED)
         return Second(
             at_s=at,
             offered=len(rows),
@@ -94,7 +94,7 @@ class Tally:
         )
 
 
-def _is_ok(status: int) -> bool:
+def is_ok(status: int) -> bool:
     return 200 <= status < 400
 
 
