@@ -91,7 +91,7 @@ async def test_while_redis_is_down_and_after_it_everybody_is_served(
         await runs_well(under_load, traffic)
         ill = monotonic()
         valkey.kill()
-        await asyncio.sleep(rounds(quick=1, proof=60))
+        await asyncio.sleep(rounds(quick=2, proof=60))
         well = monotonic()
         assert not await is_asked_again(traffic)
         await valkey.start()
