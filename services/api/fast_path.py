@@ -66,7 +66,7 @@ class FastPath:
         scope["status"] = response.status_code
         headers = response.raw_headers
         headers += rate_limits.headers([scope["asked"].verdict])
-        add_headers(headers, scope, own_id.encode())
+        add_headers(headers, scope, own_id)
         await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
         seconds = time.perf_counter() - started

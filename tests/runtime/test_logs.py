@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -34,6 +35,12 @@ except ZeroDivisionError as error:
 log.debug("shop.dusted")
 """
 
+OFTEN = """
+from services.runtime.logs import Same, configure_logs, log_often
+configure_logs("json", in_background={})
+log_often(lambda guest: (Same("shop.entered", {{"door": "front"}}), b'"guest":%d' % guest), 7)
+"""
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 START_SECONDS = 30
 
 
@@ -56,6 +63,13 @@ def test_for_people_it_is_text() -> None:
     assert "shop.closed" in said
     assert "ZeroDivisionError" in said
     assert said.count(CANARY) == said.count(f'password = "{CANARY}"') == 0
+
+
+def test_what_happens_often_is_said_alike_now_or_later() -> None:
+    now, later = [json.loads(spoken(OFTEN.format(is_later))) for is_later in (False, True)]
+
+    assert all(INSTANT.fullmatch(said.pop("timestamp")) for said in (now, later))
+    assert now == later == {"event": "shop.entered", "level": "info", "door": "front", "guest": 7}
 
 
 async def test_what_the_server_says_is_a_line_too(tmp_path: Path, leash: Leash) -> None:
