@@ -21,6 +21,7 @@ from services.inventory.reservations.model import OrderLine, Placed, Reservation
 from services.inventory.reservations.reserving import Request
 from services.inventory.stock.model import Count, Entry, Reason
 from services.runtime import outbox
+from services.runtime.direct import within
 from services.runtime.ids import new_id
 from services.worker.subscriptions import SUBSCRIPTIONS
 
@@ -61,7 +62,9 @@ async def happen(connection: AsyncConnection, *, customer: Caller, staff: Caller
 async def _place(connection: AsyncConnection, order: Order, owner: Caller) -> Target:
     lines = tuple(OrderLine(sku, quantity) for sku, quantity in order.basket.items())
     wanted = Wanted(lines, hold_seconds=order.hold_seconds, external_ref=order.external_ref, metadata=order.metadata)
-    outcome = await reserving.reserve(connection, Request(owner.account_id, None, _id_of_then(order), wanted, request_id=None))
+    outcome = await reserving.reserve(
+        await within(connection), Request(owner.account_id, None, _id_of_then(order), wanted, request_id=None)
+    )
     assert isinstance(outcome, Placed), f"the tables of the demo contradict each other: {outcome}"  # noqa: S101
     return Target(outcome.reservation.reservation_id, owner)
 

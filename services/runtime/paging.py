@@ -14,18 +14,21 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 import orjson
-from sqlalchemy import ColumnElement, DateTime, RowMapping, Select, Uuid, literal, tuple_
+from asyncpg import Record
+from sqlalchemy import ColumnElement, DateTime, Integer, RowMapping, Select, Uuid, bindparam, literal, literal_column, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 
+from services.runtime.direct import Direct, Written
 from services.runtime.errors import Malformed
 from services.runtime.settings import Settings
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+Row = TypeVar("Row", RowMapping, Record)
 Key: TypeAlias = str | int | datetime | UUID
 
 LIMIT_MAX = 200
@@ -77,24 +80,28 @@ class Order:
         """The same order where the keys have other names, in an enclosing query for instance."""
         return Order(keys, self.is_descending)
 
-    def sort(self, statement: Select[Any], window: Window) -> Select[Any]:
+    def sort(self, statement: Select[Any], *, is_forward: bool) -> Select[Any]:
         """In reading order, which is from the end of the list when the window reads backward."""
-        return statement.order_by(*(key.asc() if self._rises(window) else key.desc() for key in self.keys))
+        rises = is_forward != self.is_descending
+        return statement.order_by(*(key.asc() if rises else key.desc() for key in self.keys))
 
     def cut(self, statement: Select[Any], window: Window, *, rows: int | None = None) -> Select[Any]:
         """The rows of the window in reading order, and one more, which tells whether there are more."""
         if window.position is not None:
-            here, seen = tuple_(*self.keys), tuple_(*self._values(window.position))
-            statement = statement.where(here > seen if self._rises(window) else here < seen)
-        return self.sort(statement, window).limit(window.limit + 1 if rows is None else rows)
+            seen = [literal(value, key.type) for key, value in zip(self.keys, self.values(window.position), strict=True)]
+            statement = self.beyond(statement, seen, is_forward=window.is_forward)
+        return self.sort(statement, is_forward=window.is_forward).limit(window.limit + 1 if rows is None else rows)
 
-    def _rises(self, window: Window) -> bool:
-        return window.is_forward != self.is_descending
+    def beyond(self, statement: Select[Any], seen: Sequence[ColumnElement[Any]], *, is_forward: bool) -> Select[Any]:
+        """The rows after the one with these keys, in reading order."""
+        here, there = tuple_(*self.keys), tuple_(*seen)
+        return statement.where(here > there if is_forward != self.is_descending else here < there)
 
-    def _values(self, position: Position) -> list[ColumnElement[Any]]:
+    def values(self, position: Position) -> list[Key]:
+        """The keys of a position as they were before they went through a cursor. Refuses: BadCursor."""
         if len(position.keys) != len(self.keys):  # of a list that has been sorted otherwise since
             raise BadCursor
-        return [literal(_typed(key, value), key.type) for key, value in zip(self.keys, position.keys, strict=True)]
+        return [_typed(key, value) for key, value in zip(self.keys, position.keys, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +116,56 @@ async def fetch_page(
     connection: AsyncConnection, statement: Select[Any], order: Order, make: Callable[[RowMapping], T], *, window: Window
 ) -> Page[T]:
     """The window of what the statement selects. One query, and one more for the estimate where that is wanted."""
-    labels = [f"key_{number}" for number in range(len(order.keys))]
-    keyed = statement.add_columns(*(key.label(label) for key, label in zip(order.keys, labels, strict=True)))
+    keyed, labels = _with_keys(statement, order)
     rows = (await connection.execute(order.cut(keyed, window))).mappings().all()
     total = await estimate_rows(connection, statement) if window.wants_total else None
     return page_of(rows, labels, make, window=window, total_estimate=total)
 
 
+class WrittenList(Generic[T]):
+    """A list that is asked for in one way only, but for the place in it: its SQL is written once, for the driver itself.
+
+    The length of an ordinary page is part of it: PostgreSQL plans a statement anew each time if it does not know how few rows it gives.
+    """
+
+    def __init__(self, statement: Select[Any], order: Order, make: Callable[[Record], T]) -> None:
+        keyed, self._labels = _with_keys(statement, order)
+        self._order = order
+        self._make = make
+        self._seen = [f"seen_{number}" for number in range(len(order.keys))]
+        seen = [bindparam(name, type_=key.type) for key, name in zip(order.keys, self._seen, strict=True)]
+        self._first = _Cuts(order.sort(keyed, is_forward=True))
+        self._beyond = {ahead: _Cuts(order.sort(order.beyond(keyed, seen, is_forward=ahead), is_forward=ahead)) for ahead in (True, False)}
+
+    async def read(self, direct: Direct, window: Window) -> Page[T]:
+        """The window of it, without an estimate. One query. Refuses: BadCursor."""
+        cuts, seen = self._first, {}
+        if window.position is not None:
+            cuts = self._beyond[window.is_forward]
+            seen = dict(zip(self._seen, self._order.values(window.position), strict=True))
+        if window.limit == LIMIT_DEFAULT:
+            rows = await direct.all(cuts.ordinary, **seen)
+        else:
+            rows = await direct.all(cuts.any, rows=window.limit + 1, **seen)
+        return page_of(rows, self._labels, self._make, window=window)
+
+
+class _Cuts:
+    """The rows of a page of LIMIT_DEFAULT and the one more, and as many as `rows` says."""
+
+    def __init__(self, statement: Select[Any]) -> None:
+        self.ordinary = Written(statement.limit(literal_column(str(LIMIT_DEFAULT + 1))))
+        self.any = Written(statement.limit(bindparam("rows", type_=Integer)))
+
+
+def _with_keys(statement: Select[Any], order: Order) -> tuple[Select[Any], Sequence[str]]:
+    """The statement with a column more for each key, and the names of these."""
+    labels = [f"key_{number}" for number in range(len(order.keys))]
+    return statement.add_columns(*(key.label(label) for key, label in zip(order.keys, labels, strict=True))), labels
+
+
 def page_of(
-    rows: Sequence[RowMapping], labels: Sequence[str], make: Callable[[RowMapping], T], *, window: Window, total_estimate: int | None = None
+    rows: Sequence[Row], labels: Sequence[str], make: Callable[[Row], T], *, window: Window, total_estimate: int | None = None
 ) -> Page[T]:
     """A page from the rows of a cut in reading order, whose columns `labels` are the keys."""
     has_more = len(rows) > window.limit
@@ -160,7 +208,7 @@ def _typed(key: ColumnElement[Any], value: Key) -> Key:
     return value
 
 
-def _edge(rows: Sequence[RowMapping], labels: Sequence[str], *, is_forward: bool) -> Position | None:
+def _edge(rows: Sequence[Row], labels: Sequence[str], *, is_forward: bool) -> Position | None:
     return Position(tuple(rows[0][label] for label in labels), is_forward) if rows else None
 
 

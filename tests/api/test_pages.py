@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from services.runtime.paging import LIMIT_DEFAULT
 from tests.support.api import Client, line
+from tests.support.crowd import crowd_sql
 from tests.support.database import Database
 from tests.support.lists import flat, page, walk, walk_back
 from tests.support.problems import assert_problem
@@ -63,6 +65,15 @@ async def test_rows_that_were_there_all_along_are_met_once_while_others_come(
     for met in (forward, backward):
         assert [key for key in met if key in set(there)] == there
         assert len(set(met)) == len(met)
+
+
+async def test_pages_of_the_usual_length_are_that_long_and_follow_one_another(nobody: Client, database: Database) -> None:
+    await database.do(crowd_sql(2 * LIMIT_DEFAULT + 20, stocked_percent=0))
+    there = [sku for (sku,) in await database.rows("SELECT sku FROM products WHERE status = 'active' ORDER BY sku")]
+    forward, backward = await walk(nobody, "/v1/products"), await walk_back(nobody, "/v1/products")
+
+    assert flat(forward, "sku") == flat(backward, "sku") == there
+    assert [len(one) for one in forward] == [LIMIT_DEFAULT, LIMIT_DEFAULT, len(there) - 2 * LIMIT_DEFAULT]
 
 
 @pytest.mark.usefixtures("shop")

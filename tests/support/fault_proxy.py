@@ -6,7 +6,7 @@ import re
 import socket
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 from tests.support.postgres_wire import Conversation
@@ -112,11 +112,13 @@ class _Connection:
 
         self._pumps = (asyncio.create_task(self._pump_to_server()), asyncio.create_task(self._pump_to_client()))
         self.over = asyncio.Event()
+        self._broken = asyncio.Event()
 
     async def until_over(self) -> None:
         # Whoever goes first ends it for both: none of our protocols closes one direction alone.
         await asyncio.wait(self._pumps, return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.sleep(self._proxy.close_delay_seconds)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._broken.wait(), self._proxy.close_delay_seconds)
         self._cancel_pumps()
         await asyncio.gather(*self._pumps, return_exceptions=True)
         for _, writer in (self._client, self._server):
@@ -124,6 +126,7 @@ class _Connection:
         self.over.set()
 
     def reset(self) -> None:
+        self._broken.set()
         self._cancel_pumps()
         for _, writer in (self._client, self._server):
             _reset(writer)

@@ -15,7 +15,7 @@ from services.api.routing import NamedByCaller, StrictRoute
 from services.api.wire import Code, In, Instant, Out, PageOut, ProductKey, Text
 from services.inventory.accounts.errors import PermissionMissing
 from services.inventory.accounts.permissions import Permission
-from services.inventory.catalog import commands, listing, store
+from services.inventory.catalog import commands, listing, reading
 from services.inventory.catalog.copies import keys_of_product, product_key
 from services.inventory.catalog.errors import HasOpenReservations, PriceWithoutCurrency, ProductNotFound, SkuTaken, TooManyAttributes
 from services.inventory.catalog.listing import ProductFilters
@@ -33,7 +33,7 @@ from services.inventory.catalog.model import (
 )
 from services.inventory.reservations import archiving
 from services.runtime.cache import Copy
-from services.runtime.paging import BadCursor
+from services.runtime.paging import BadCursor, Page
 from services.runtime.preconditions import EtagMismatch, PreconditionMissing
 
 router = APIRouter(prefix="/products", tags=["products"], route_class=StrictRoute)
@@ -172,9 +172,13 @@ async def list_products(
     filters = ProductFilters(status, q, category, price_gte, price_lte, updated_since, attributes)
 
     async def load() -> Copy:
-        run = database.transact if filters.narrows else database.autocommit
-        found = await run(listing.list_products, filters, sort, window=page.window)
-        answer = ProductPageOut(items=[ProductOut.of(product) for product in found.items], **page.about(found))
+        found: Page[object]
+        if not filters.narrows and not page.window.wants_total:
+            found = await database.direct(reading.read_products, status, sort or ProductSort.SKU, window=page.window)
+        else:
+            run = database.transact if filters.narrows else database.autocommit
+            found = await run(listing.list_products, filters, sort, window=page.window)
+        answer = ProductPageOut.model_validate({"items": found.items, **page.about(found)})
         return copy_of(answer, **page.of_copy())
 
     return await copies.answer(key_of("products", *page.identity), LISTS, load)
@@ -198,7 +202,7 @@ async def read_product(
     """Archived ones too."""
 
     async def load() -> Copy:
-        product = await database.autocommit(store.find_product, key)
+        product = await database.direct(reading.read_product, key)
         if product is None:
             raise ProductNotFound(key)
         return copy_of(ProductOut.of(product), etag=f'"{product.version}"')

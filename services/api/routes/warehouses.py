@@ -15,7 +15,7 @@ from services.api.routing import StrictRoute
 from services.api.wire import Code, In, Out, PageOut, Text, WarehouseKey
 from services.inventory.accounts.errors import PermissionMissing
 from services.inventory.accounts.permissions import Permission
-from services.inventory.catalog import commands, listing, store
+from services.inventory.catalog import commands, listing, reading
 from services.inventory.catalog.copies import keys_of_warehouse, warehouse_key
 from services.inventory.catalog.errors import CodeTaken, HasOpenReservations, WarehouseNotFound
 from services.inventory.catalog.model import (
@@ -104,7 +104,7 @@ async def list_warehouses(
 
     async def load() -> Copy:
         found = await database.autocommit(listing.list_warehouses, status, sort, window=page.window)
-        answer = WarehousePageOut(items=[WarehouseOut.of(warehouse) for warehouse in found.items], **page.about(found))
+        answer = WarehousePageOut.model_validate({"items": found.items, **page.about(found)})
         return copy_of(answer, **page.of_copy())
 
     return await copies.answer(key_of("warehouses", *page.identity), LISTS, load)
@@ -128,7 +128,7 @@ async def read_warehouse(
     """Archived ones too."""
 
     async def load() -> Copy:
-        warehouse = await database.autocommit(store.find_warehouse, key)
+        warehouse = await database.direct(reading.read_warehouse, key)
         if warehouse is None:
             raise WarehouseNotFound(key)
         return copy_of(WarehouseOut.of(warehouse), etag=f'"{warehouse.version}"')

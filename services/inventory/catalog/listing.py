@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.catalog.model import PRICE_MINOR_MAX, Product, ProductSort, Status, Warehouse, WarehouseSort
-from services.inventory.catalog.store import PRODUCT, WAREHOUSE, as_product, as_warehouse
+from services.inventory.catalog.reading import PRODUCT, WAREHOUSE, as_product, as_warehouse, order_of
 from services.inventory.catalog.tables import letters, price_order, products, search_text, warehouses
 from services.runtime.paging import Order, Page, Window, estimate_rows, fetch_page
 
@@ -27,13 +27,6 @@ _SETTINGS = select(
     # Every order has an index that has all of it; half of the order from another one would cost a look at each row.
     func.set_config("enable_incremental_sort", "off", True),
 )
-_PRODUCT_KEYS: Mapping[str, ColumnElement[object]] = {
-    "sku": products.c.sku,
-    "name": products.c.name,
-    "price_minor": price_order,
-    "created_at": products.c.created_at,
-    "updated_at": products.c.updated_at,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +55,7 @@ async def list_products(connection: AsyncConnection, filters: ProductFilters, so
     """
     if filters.narrows:
         await connection.execute(_SETTINGS)
-    name = sort.value if sort else "updated_at" if filters.updated_since else "sku"
-    keys: tuple[ColumnElement[object], ...] = (_PRODUCT_KEYS[name.removeprefix("-")], products.c.product_id)
+    order = order_of(sort or (ProductSort.UPDATE if filters.updated_since else ProductSort.SKU))
     statement = _filtered(filters)
     if filters.q is not None:
         text = unicodedata.normalize("NFC", filters.q)
@@ -73,11 +65,10 @@ async def list_products(connection: AsyncConnection, filters: ProductFilters, so
         elif window.position is None:
             is_spelt_so = await _count(connection, statement.where(_contains(text)), limit=1) == 1
         else:
-            is_spelt_so = len(window.position.keys) == len(keys)
+            is_spelt_so = len(window.position.keys) == len(order.keys)
         search = _spelt_so if is_spelt_so else _spelt_like
         statement = await search(connection, statement, text)
-        keys = keys if is_spelt_so else (*keys, literal(1))
-    order = Order(keys, name.startswith("-"))
+        order = order if is_spelt_so else order.of(*order.keys, literal(1))
     if filters.updated_since is not None or filters.price_gte is not None or filters.price_lte is not None:
         # The ids by themselves: the index of each order has all that these filters look at.
         walked = order.cut(statement.with_only_columns(products.c.product_id), window)

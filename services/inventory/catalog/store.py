@@ -1,9 +1,7 @@
-"""Every statement about one product or one warehouse; lists are in catalog/listing.py."""
+"""Every statement about one product or one warehouse but for the usual reads, which are in catalog/reading.py."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, fields
-from operator import itemgetter
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from sqlalchemy import ARRAY, RowMapping, Select, Text, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -11,14 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.catalog.errors import CodeTaken, SkuTaken
 from services.inventory.catalog.model import NewProduct, NewWarehouse, Product, ProductId, Status, Warehouse, WarehouseId, as_id
+from services.inventory.catalog.reading import BY_CODE, BY_PRODUCT_ID, BY_SKU, BY_WAREHOUSE_ID, as_product, as_warehouse
 from services.inventory.catalog.tables import products, warehouses
 from services.runtime.database import constraint_name
 
-Thing = TypeVar("Thing", Product, Warehouse)
-
-PRODUCT = select(products)
-_BY_PRODUCT_ID = PRODUCT.where(products.c.product_id == bindparam("id"))
-_BY_SKU = PRODUCT.where(products.c.sku == bindparam("key"))
 _NAMES = select(products.c.sku, products.c.name).where(products.c.sku == func.any(bindparam("skus", type_=ARRAY(Text))))
 _ADD_PRODUCT = insert(products).returning(products)
 _TOUCHED_PRODUCT = (
@@ -30,9 +24,6 @@ _TOUCHED_PRODUCT = (
 _SET_PRODUCT = _TOUCHED_PRODUCT.values({name: bindparam(f"new_{name}") for name in asdict(NewProduct("", "")) if name != "sku"})
 _ARCHIVE_PRODUCT = _TOUCHED_PRODUCT.values(status=Status.ARCHIVED.value)
 
-WAREHOUSE = select(warehouses)
-_BY_WAREHOUSE_ID = WAREHOUSE.where(warehouses.c.warehouse_id == bindparam("id"))
-_BY_CODE = WAREHOUSE.where(warehouses.c.code == bindparam("key"))
 _ADD_WAREHOUSE = insert(warehouses).returning(warehouses)
 _TOUCHED_WAREHOUSE = (
     update(warehouses)
@@ -42,22 +33,6 @@ _TOUCHED_WAREHOUSE = (
 )
 _SET_WAREHOUSE = _TOUCHED_WAREHOUSE.values(name=bindparam("new_name"), priority=bindparam("new_priority"))
 _ARCHIVE_WAREHOUSE = _TOUCHED_WAREHOUSE.values(status=Status.ARCHIVED.value)
-
-
-def _from_rows_to(kind: type[Thing]) -> Callable[[RowMapping], Thing]:
-    """How a row with a column for each field becomes one of these. The names are looked up here, and not for each row."""
-    names = [field.name for field in fields(kind)]
-    facts, status = itemgetter(*names), names.index("status")
-
-    def read(row: RowMapping) -> Thing:
-        told = list(facts(row))
-        told[status] = Status(told[status])
-        return kind(*told)
-
-    return read
-
-
-as_product, as_warehouse = _from_rows_to(Product), _from_rows_to(Warehouse)
 
 
 async def add_product(connection: AsyncConnection, product_id: ProductId, new: NewProduct) -> Product:
@@ -72,13 +47,13 @@ async def add_product(connection: AsyncConnection, product_id: ProductId, new: N
 
 async def find_product(connection: AsyncConnection, key: str) -> Product | None:
     """The product of an id or a sku, archived ones too."""
-    row = await _find(connection, key, by_id=_BY_PRODUCT_ID, by_key=_BY_SKU)
+    row = await _find(connection, key, by_id=BY_PRODUCT_ID, by_key=BY_SKU)
     return as_product(row) if row else None
 
 
 async def lock_product(connection: AsyncConnection, key: str) -> Product | None:
     """The same, and nobody else can change it until this transaction ends; stock of it can still be configured."""
-    row = await _find(connection, key, by_id=_BY_PRODUCT_ID.with_for_update(key_share=True), by_key=_BY_SKU.with_for_update(key_share=True))
+    row = await _find(connection, key, by_id=BY_PRODUCT_ID.with_for_update(key_share=True), by_key=BY_SKU.with_for_update(key_share=True))
     return as_product(row) if row else None
 
 
@@ -110,14 +85,14 @@ async def add_warehouse(connection: AsyncConnection, warehouse_id: WarehouseId, 
 
 async def find_warehouse(connection: AsyncConnection, key: str) -> Warehouse | None:
     """The warehouse of an id or a code, archived ones too."""
-    row = await _find(connection, key, by_id=_BY_WAREHOUSE_ID, by_key=_BY_CODE)
+    row = await _find(connection, key, by_id=BY_WAREHOUSE_ID, by_key=BY_CODE)
     return as_warehouse(row) if row else None
 
 
 async def lock_warehouse(connection: AsyncConnection, key: str) -> Warehouse | None:
     """The same, and nobody else can change it until this transaction ends; stock in it can still be configured."""
     row = await _find(
-        connection, key, by_id=_BY_WAREHOUSE_ID.with_for_update(key_share=True), by_key=_BY_CODE.with_for_update(key_share=True)
+        connection, key, by_id=BY_WAREHOUSE_ID.with_for_update(key_share=True), by_key=BY_CODE.with_for_update(key_share=True)
     )
     return as_warehouse(row) if row else None
 

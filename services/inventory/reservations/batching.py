@@ -47,10 +47,10 @@ class _Waiting:
 
 async def hold(database: Database, request: Request) -> Outcome:
     """Hold every line or none, by itself. Where holds that are over stand in the way, once more without them."""
-    outcome = await database.autocommit(reserving.reserve, request)
+    outcome = await database.direct(reserving.reserve, request)
     if isinstance(outcome, Refused) and outcome.is_reclaimable:
         await reclaim(database, outcome.items)
-        outcome = await database.autocommit(reserving.reserve, request)
+        outcome = await database.direct(reserving.reserve, request)
     return outcome
 
 
@@ -137,12 +137,12 @@ class Batches:
             batch[0].trips.database += trips.database  # once, not for each: the log's lines add up to what was asked
 
     async def _hold_together(self, requests: Sequence[Request]) -> list[Outcome | None]:
-        outcomes = await self._database.autocommit(reserving.reserve_batch, requests)
+        outcomes = await self._database.direct(reserving.reserve_batch, requests)
         again = [n for n, outcome in enumerate(outcomes) if isinstance(outcome, Refused) and outcome.is_reclaimable]
         items = {item for n in again if isinstance(refused := outcomes[n], Refused) for item in refused.items}
         if again:
             await reclaim(self._database, items)
-            second = await self._database.autocommit(reserving.reserve_batch, [requests[n] for n in again])
+            second = await self._database.direct(reserving.reserve_batch, [requests[n] for n in again])
             for n, outcome in zip(again, second, strict=True):
                 outcomes[n] = outcome
         return outcomes

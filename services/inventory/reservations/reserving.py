@@ -6,10 +6,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Interval, bindparam, text
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
+import asyncpg
+import orjson
+from sqlalchemy import text
 
 from services.inventory.accounts.model import AccountId
 from services.inventory.reservations import reading
@@ -18,23 +17,20 @@ from services.inventory.reservations.facts import held_of
 from services.inventory.reservations.model import Order, Placed, Problem, ProblemKind, Refused, ReservationId
 from services.inventory.stock.model import ItemId
 from services.runtime.database import Contention, constraint_name
+from services.runtime.direct import Direct, Written
 from services.runtime.idempotency import IdempotencyInProgress, IdempotencyKey, IdempotencyKeyReused
 
-_RESERVE = (
+_RESERVE = Written(
     text(
         "SELECT reserve(:account, :key, :fingerprint, :reservation, :skus, :warehouses, :quantities, :hold, "
         ":external_ref, :metadata, :request_id, :holds_max, :units_of_a_sku_max) AS outcome"
     )
-    .bindparams(bindparam("metadata", type_=JSONB))
-    .columns(outcome=JSONB)
 )
-_RESERVE_BATCH = (
+_RESERVE_BATCH = Written(
     text(
         "SELECT reserve_batch(:sku, :warehouse, :account, :key, :fingerprint, :reservation, :quantity, :hold, "
-        ":external_ref, :metadata, :request_id, :holds_max, :units_of_a_sku_max) AS outcomes"
+        ":external_ref, :metadata, :request_id, :holds_max, :units_of_a_sku_max) AS outcome"
     )
-    .bindparams(bindparam("metadata", type_=ARRAY(JSONB)), bindparam("hold", type_=ARRAY(Interval)))
-    .columns(outcomes=JSONB)
 )
 
 
@@ -49,16 +45,15 @@ class Request:
     request_id: str | None
 
 
-async def reserve(connection: AsyncConnection, request: Request) -> Placed | Refused:
-    """Hold every line or none, or give the answer that the key has already: see reserve.sql.
+async def reserve(direct: Direct, request: Request) -> Placed | Refused:
+    """Hold every line or none, or give the answer that the key has already: see reserve.sql. A transaction of its own.
 
-    A transaction of its own, so the connection must be on autocommit.
     Refuses: DuplicateReference, IdempotencyKeyReused, IdempotencyInProgress, LineTooLarge, TooManyCandidates, Contention.
     """
     values = {**_values(request), **reading.line_arrays(request.order.lines)}
     try:
-        result = (await connection.execute(_RESERVE, values)).scalar_one()
-    except IntegrityError as error:
+        [[result]] = await direct.all(_RESERVE, **values)
+    except asyncpg.IntegrityConstraintViolationError as error:
         if constraint_name(error) == "one_live_reservation_per_reference" and request.order.external_ref is not None:
             raise DuplicateReference(request.owner, request.order.external_ref) from error
         if constraint_name(error) == "a_line_has_1_to_1000000_units":
@@ -70,15 +65,15 @@ async def reserve(connection: AsyncConnection, request: Request) -> Placed | Ref
     return outcome
 
 
-async def reserve_batch(connection: AsyncConnection, requests: Sequence[Request]) -> list[Placed | Refused | None]:
+async def reserve_batch(direct: Direct, requests: Sequence[Request]) -> list[Placed | Refused | None]:
     """What `reserve` would answer to each in turn; None where it must be asked, and nothing was changed: see reserve_batch.sql.
 
-    All have a key, and one line for the same sku and warehouse. A transaction of its own, so the connection must be on autocommit.
+    All have a key, and one line for the same sku and warehouse. A transaction of its own.
     """
     [place] = {(line.sku, line.warehouse) for request in requests for line in request.order.lines}
     each = [{**_values(request), "quantity": request.order.lines[0].quantity} for request in requests]
     values = {"sku": place[0], "warehouse": place[1], **{name: [one[name] for one in each] for name in each[0]}}
-    results = (await connection.execute(_RESERVE_BATCH, values)).scalar_one()
+    [[results]] = await direct.all(_RESERVE_BATCH, **values)
     return [_outcome(result) for result in results]
 
 
@@ -91,7 +86,7 @@ def _values(request: Request) -> dict[str, object]:
         "reservation": request.reservation_id,
         "hold": timedelta(seconds=order.hold_seconds),
         "external_ref": order.external_ref,
-        "metadata": dict(order.metadata or {}),
+        "metadata": orjson.dumps(dict(order.metadata or {})).decode(),
         "request_id": request.request_id,
         "holds_max": order.quota.holds_max if order.quota else None,
         "units_of_a_sku_max": order.quota.units_of_a_sku_max if order.quota else None,

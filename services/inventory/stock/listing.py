@@ -73,7 +73,7 @@ async def list_levels(connection: AsyncConnection, filters: LevelFilters, *, win
         return await _recent_levels(connection, filters, filters.updated_since, window), as_of
     walked = _walk(filters, window, window.limit + 1).subquery("walked")
     statement = select(stock_now).join(walked, walked.c.item_id == stock_now.c.item_id)
-    rows = (await connection.execute(_BY_ITEM.of(stock_now.c.item_id).sort(statement, window))).mappings().all()
+    rows = (await connection.execute(_BY_ITEM.of(stock_now.c.item_id).sort(statement, is_forward=window.is_forward))).mappings().all()
     total = await estimate_rows(connection, _items(filters)) if window.wants_total else None
     return page_of(rows, ["item_id"], _level, window=window, total_estimate=total), as_of
 
@@ -91,7 +91,15 @@ async def list_movements(connection: AsyncConnection, filters: MovementFilters, 
         .join(products, products.c.product_id == stock_items.c.product_id)
         .join(warehouses, warehouses.c.warehouse_id == stock_items.c.warehouse_id)
     )
-    rows = (await connection.execute(_NEWEST_FIRST.of(walked.c.created_at, walked.c.movement_id).sort(statement, window))).mappings().all()
+    rows = (
+        (
+            await connection.execute(
+                _NEWEST_FIRST.of(walked.c.created_at, walked.c.movement_id).sort(statement, is_forward=window.is_forward)
+            )
+        )
+        .mappings()
+        .all()
+    )
     total = await estimate_rows(connection, _passing(filters)) if window.wants_total else None
     return page_of(rows, ["created_at", "movement_id"], _entry, window=window, total_estimate=total)
 
@@ -129,9 +137,9 @@ async def _recent_levels(connection: AsyncConnection, filters: LevelFilters, sin
         is_recent | (seen.c.item_id == farthest.scalar_subquery())
     )
     # One more than a page, and the last item that was looked at, from which the next page goes on.
-    page = _BY_ITEM.of(seen.c.item_id).sort(found, window).limit(window.limit + 2).subquery("page")
+    page = _BY_ITEM.of(seen.c.item_id).sort(found, is_forward=window.is_forward).limit(window.limit + 2).subquery("page")
     statement = select(stock_now, page.c.is_recent, page.c.walked).join(page, page.c.item_id == stock_now.c.item_id)
-    rows = (await connection.execute(_BY_ITEM.of(stock_now.c.item_id).sort(statement, window))).mappings().all()
+    rows = (await connection.execute(_BY_ITEM.of(stock_now.c.item_id).sort(statement, is_forward=window.is_forward))).mappings().all()
     total = (
         await estimate_rows(connection, _items(filters).join(stock_levels).where(stock_levels.c.updated_at >= since))
         if window.wants_total

@@ -90,12 +90,12 @@ class World:
 
     async def together(self, wishes: Sequence[Wish]) -> list[Any]:
         """What came of each; None where it must be asked alone."""
-        outcomes = await self._ours.autocommit(reserving.reserve_batch, [self.request(wish) for wish in wishes])
+        outcomes = await self._ours.direct(reserving.reserve_batch, [self.request(wish) for wish in wishes])
         return [None if outcome is None else self._told(outcome) for outcome in outcomes]
 
     async def _alone(self, request: Request) -> Any:
         try:
-            return self._told(await self._ours.autocommit(reserving.reserve, request))
+            return self._told(await self._ours.direct(reserving.reserve, request))
         except Refusal as refusal:
             return type(refusal), self._plain(str(refusal))
 
