@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.counts import Counts
 from services.api.errors import answer_to, internal_error, refuse_unread
+from services.api.messages import replaying, whole_body
 from services.runtime.errors import Overloaded
 
 AUTHORIZATION_BYTES_MAX = 4_096  # before anybody decodes it: 8 MB of token would cost half a second
@@ -75,7 +76,7 @@ class Guards:
 
     def _with(self, body: Message) -> ASGIApp:
         async def run(scope: Scope, receive: Receive, send: Send) -> None:
-            await self._run(scope, _first(body, receive), send)
+            await self._run(scope, replaying(body, receive), send)
 
         return run
 
@@ -110,14 +111,4 @@ async def _read(receive: Receive) -> Message:
             if len(body) > BODY_BYTES_MAX:
                 raise BodyTooLarge
             if not message.get("more_body"):
-                return {"type": "http.request", "body": bytes(body), "more_body": False}
-
-
-def _first(message: Message, receive: Receive) -> Receive:
-    """Receive what was read already, then whatever comes after it."""
-    waiting = [message]
-
-    async def next_message() -> Message:
-        return waiting.pop() if waiting else await receive()
-
-    return next_message
+                return whole_body(bytes(body))

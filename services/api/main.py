@@ -141,7 +141,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(docs_pages.router)
     app.include_router(account_pages.router)
     app.state.templates = {context.endpoint: context.path for context in iter_route_contexts(app.routes)}
-    app.state.table = RouteTable(app.routes, limit_factor=settings.rate_limit_factor)
+    app.state.table = RouteTable(app.routes, limit_factor=settings.rate_limit_factor, has_plans=settings.fast_path == "on")
     app.router.middleware_stack = StraightToRoute(app.router.middleware_stack)
     app.state.counts = Counts()
     proxies = TrustedProxies(settings.trusted_proxies)

@@ -40,7 +40,8 @@ class PageRequest:
     def about(self, page: Page[object]) -> dict[str, str | int | None]:
         """What the answer says beside its items; the cursors also go into its Link header (RFC 8288)."""
         cursors = {"next": self._encoded(page.next), "prev": self._encoded(page.previous)}
-        links = [f'<{self._path}?{self._query(cursor)}>; rel="{rel}"' for rel, cursor in cursors.items() if cursor]
+        query = urlencode([*self._parameters, ("limit", self.window.limit)])
+        links = [f'<{self._path}?{query}&cursor={cursor}>; rel="{rel}"' for rel, cursor in cursors.items() if cursor]
         if links:
             self._response.headers["Link"] = ", ".join(links)
         return {"next_cursor": cursors["next"], "prev_cursor": cursors["prev"], "total_estimate": page.total_estimate}
@@ -51,9 +52,6 @@ class PageRequest:
 
     def _encoded(self, position: Position | None) -> str | None:
         return self._cursors.encode(position, of_list=self._list) if position else None
-
-    def _query(self, cursor: str) -> str:
-        return urlencode([*self._parameters, ("limit", self.window.limit), ("cursor", cursor)])
 
 
 RequestedPage = Annotated[PageRequest, made_at_once(PageRequest)]

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from starlette.routing import BaseRoute, compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from services.api.call_plan import CalledByPlan, CallPlan, NoPlan
 from services.api.dependencies import Requires
 from services.api.limits import OVERALL, Asker, Limit, limits_of
 from services.inventory.accounts.permissions import Permission
@@ -41,9 +42,9 @@ class Found:
 class RouteTable:
     """Raises LookupError when a route declares no limit, ValueError when it cannot be filed."""
 
-    def __init__(self, routes: Sequence[BaseRoute], *, limit_factor: float) -> None:
+    def __init__(self, routes: Sequence[BaseRoute], *, limit_factor: float, has_plans: bool) -> None:
         """`limit_factor` makes every limit more generous; 0 is none at all."""
-        self.routes = list(_routes(routes, limit_factor))
+        self.routes = list(_routes(routes, limit_factor, has_plans=has_plans))
         self._elsewhere = _scaled([OVERALL], limit_factor)
         self.policies = {limit.policy.name for route in self.routes for limit in route.limits}
         self._by_depth: dict[tuple[str, int], list[Route]] = {}
@@ -84,7 +85,7 @@ def _shelf(path: str) -> tuple[str, int]:
     return (parts[2] if len(parts) > 3 else "", path.count("/"))  # noqa: PLR2004
 
 
-def _routes(routes: Sequence[BaseRoute], limit_factor: float) -> Iterable[Route]:
+def _routes(routes: Sequence[BaseRoute], limit_factor: float, *, has_plans: bool) -> Iterable[Route]:
     for context in iter_route_contexts(routes):
         template, endpoint = context.path, context.endpoint
         if template is None or endpoint is None:
@@ -99,13 +100,23 @@ def _routes(routes: Sequence[BaseRoute], limit_factor: float) -> Iterable[Route]
             endpoint=endpoint,
             limits=_scaled(limits_of(endpoint) if is_ours else [OVERALL], limit_factor),
             permission=_permission(context.dependant) if is_ours else None,
-            app=context.app if is_ours else None,
+            app=_app(context, has_plans=has_plans) if is_ours else None,
             pattern=pattern,
         )
 
 
 def _scaled(limits: Iterable[Limit], factor: float) -> Sequence[Limit]:
     return [replace(limit, policy=limit.policy.scaled(factor)) for limit in limits] if factor > 0 else []
+
+
+def _app(route: RouteContext, *, has_plans: bool) -> ASGIApp:
+    app: ASGIApp = route.app
+    if not has_plans:
+        return app
+    try:
+        return CalledByPlan(CallPlan(route), app)
+    except NoPlan:
+        return app
 
 
 def _permission(dependant: Dependant) -> Permission | None:

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from fastapi import Request, Response
 from fastapi._compat import field_annotation_is_sequence
+from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 from fastapi.params import Query
@@ -37,42 +38,48 @@ class NamedByCaller:
             raise RequestValidationError(faults) from error
 
 
+class KnownQuery:
+    """The query parameters that a route has."""
+
+    def __init__(self, dependant: Dependant) -> None:
+        parameters = [parameter for parameter in get_flat_params(dependant) if isinstance(parameter.field_info, Query)]
+        self._names = {parameter.alias for parameter in parameters}
+        self._lists = {parameter.alias for parameter in parameters if field_annotation_is_sequence(parameter.field_info.annotation)}
+        self._prefixes = tuple(part.call.prefix for part in dependant.dependencies if isinstance(part.call, NamedByCaller))
+
+    def check(self, request: Request) -> None:
+        """Raises RequestValidationError for one that is not among them, and for one that is there twice and is no list."""
+        given = request.query_params
+        unknown = [name for name in given if name not in self._names and not name.startswith(self._prefixes)]
+        if unknown:
+            raise RequestValidationError([{"type": "extra_forbidden", "loc": ("query", name), "msg": ""} for name in unknown])
+        if len(given.multi_items()) > len(given):
+            self._refuse_repeated(Counter(name for name, _ in given.multi_items()))
+
+    def _refuse_repeated(self, times: Mapping[str, int]) -> None:
+        repeated = [name for name, count in times.items() if count > 1 and name not in self._lists]
+        if repeated:
+            raise RequestValidationError([{"type": "repeated", "loc": ("query", name), "msg": "may be given once"} for name in repeated])
+
+
 class StrictRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]  # theirs says Coroutine
         handle = super().get_route_handler()
-        parameters = [parameter for parameter in get_flat_params(self.dependant) if isinstance(parameter.field_info, Query)]
-        known = {parameter.alias for parameter in parameters}
-        lists = {parameter.alias for parameter in parameters if field_annotation_is_sequence(parameter.field_info.annotation)}
-        prefixes = tuple(dependency.call.prefix for dependency in self.dependant.dependencies if isinstance(dependency.call, NamedByCaller))
+        known = KnownQuery(self.dependant)
 
         async def strict(request: Request) -> Response:
-            asked = _StrictRequest(request.scope, request.receive)
-            if request.scope["query_string"]:
-                _refuse_unknown(asked, known, prefixes)
-                _refuse_repeated(asked, lists)
+            asked = StrictRequest(request.scope, request.receive)
+            known.check(asked)
             return await handle(asked)
 
         return strict
 
 
-class _StrictRequest(Request):
+class StrictRequest(Request):
     async def json(self) -> Any:
         body = json.loads(await self.body(), object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant)
         # The framework takes null for no body at all, which some routes allow. It is refused as any other scalar is.
         return False if body is None else body
-
-
-def _refuse_repeated(request: Request, lists: set[str]) -> None:
-    times = Counter(name for name, _ in request.query_params.multi_items())
-    repeated = [name for name, count in times.items() if count > 1 and name not in lists]
-    if repeated:
-        raise RequestValidationError([{"type": "repeated", "loc": ("query", name), "msg": "may be given once"} for name in repeated])
-
-
-def _refuse_unknown(request: Request, known: set[str], prefixes: tuple[str, ...]) -> None:
-    unknown = [name for name in request.query_params if name not in known and not name.startswith(prefixes)]
-    if unknown:
-        raise RequestValidationError([{"type": "extra_forbidden", "loc": ("query", name), "msg": ""} for name in unknown])
 
 
 def _without_duplicates(members: Sequence[tuple[str, Any]]) -> dict[str, Any]:
