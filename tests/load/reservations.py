@@ -13,11 +13,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import asyncpg
 
 from deploy.local.postgres import find_programs
 from services.inventory.reservations import placing
+from services.inventory.reservations.model import Quota
 from tests.load.ground import CONNECTIONS, CUSTOMERS, WAREHOUSE, own_database, own_shop
 from tests.support.crowd import account_of_crowd
 from tests.support.together import together
@@ -30,7 +32,7 @@ _STATEMENT = """
 \\set customer random(1, {customers})
 SELECT reserve(('{account}' || lpad(:customer::text, 4, '0'))::uuid, gen_random_uuid()::text,
                '\\x00', gen_random_uuid(), ARRAY[(ARRAY[{listed}])[:sku]], ARRAY['{warehouse}'], ARRAY[1],
-               interval '1 hour', NULL, '{{}}', NULL, NULL, NULL);
+               interval '1 hour', NULL, '{{}}', gen_random_uuid()::text, {holds_max}, {units_of_a_sku_max});
 """
 
 
@@ -47,11 +49,14 @@ async def through_the_code(url: str, skus: Sequence[str], count: int) -> float:
         return count / (time.perf_counter() - began)
 
 
-def the_statement_alone(url: str, skus: Sequence[str], *, warehouse: str = WAREHOUSE, seconds: int = CEILING_SECONDS) -> float:
-    """Reservations a second by pgbench, for the first thousand of the crowd."""
+def the_statement_alone(
+    url: str, skus: Sequence[str], *, quota: Quota | None = None, warehouse: str = WAREHOUSE, seconds: int = CEILING_SECONDS
+) -> float:
+    """Reservations a second by pgbench, for the first thousand of the crowd, each of whom has this quota."""
     account, listed = str(account_of_crowd(0))[:-4], ", ".join(f"'{sku}'" for sku in skus)
+    limits = dict.fromkeys(("holds_max", "units_of_a_sku_max"), "NULL") if quota is None else asdict(quota)
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
-        script.write(_STATEMENT.format(skus=len(skus), listed=listed, customers=CUSTOMERS, account=account, warehouse=warehouse))
+        script.write(_STATEMENT.format(skus=len(skus), listed=listed, customers=CUSTOMERS, account=account, warehouse=warehouse, **limits))
         script.flush()
         options = ["--no-vacuum", "--protocol=prepared", f"--client={CONNECTIONS}", f"--time={seconds}"]
         command = [str(find_programs() / "pgbench"), *options, f"--file={script.name}", url]

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 
 import httpx
 
+from deploy.local.limits import FACTOR
+from services.inventory.reservations.model import Quota
 from tests.load.lab import ground
 from tests.load.lab.arrivals import Plan, drive, get
 from tests.load.lab.knees import climb, judge
@@ -16,6 +18,7 @@ from tests.load.lab.results import Ceiling, Step
 from tests.load.lab.stacks import Stack
 from tests.load.reservations import the_statement_alone
 from tests.support.program import Program, free_port
+from tests.support.settings import settings
 
 _GENERATOR_START_RPS, _TRIVIAL_START_RPS = 10_000.0, 2_000.0
 _SKUS = 200
@@ -45,9 +48,10 @@ async def trivial(stack: Stack, pace: Pace) -> Ceiling:
 
 async def pgbench(stack: Stack, pace: Pace) -> Ceiling:
     """Closed-loop, as pgbench is: sixteen clients, each of which asks again when it is answered."""
-    skus, seconds = ground.sold()[:_SKUS], round(pace.ceiling_seconds)
+    skus, seconds, shipped = ground.sold()[:_SKUS], round(pace.ceiling_seconds), settings(stack.where)
     url = stack.where.database_url
-    rate = await asyncio.to_thread(the_statement_alone, url, skus, warehouse=ground.WAREHOUSE, seconds=seconds)
+    quota = Quota(shipped.open_holds_per_account * FACTOR, shipped.units_on_hold_per_sku * FACTOR)
+    rate = await asyncio.to_thread(the_statement_alone, url, skus, quota=quota, warehouse=ground.WAREHOUSE, seconds=seconds)
     return Ceiling("pgbench", rate, f"the statement of a reservation alone, by pgbench with 16 clients over {_SKUS} skus")
 
 
