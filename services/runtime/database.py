@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 metadata = MetaData()  # every table of the product; migrations compare it with the database
 
-POOL_QUEUE_MAX = 128  # what a pool of five serves in a third of a second; with a longer queue everybody waits in vain
+POOL_QUEUE_MAX = 256  # at 770 a second, which is little for five connections, a third of a second; who waits longer than a second has gone
 # For a turn and, where it has to be, for connecting: a burst passes within a second, and a server that hangs is no longer waited for.
 CONNECTION_WAIT_SECONDS = 0.9
 
