@@ -229,10 +229,14 @@ def _cause(error: Exception) -> object:
     return error.orig if isinstance(error, DBAPIError) else error
 
 
+def _of_driver(error: Exception) -> BaseException | None:
+    """What the driver itself raised, which has all that PostgreSQL said."""
+    return error.orig.__cause__ if isinstance(error, DBAPIError) and error.orig is not None else error
+
+
 def _forget_row(error: Exception) -> None:
     """PostgreSQL's DETAIL quotes the row that it refused, and the error is going into the log."""
-    cause = error.orig.__cause__ if isinstance(error, DBAPIError) and error.orig is not None else error
-    if isinstance(cause, asyncpg.PostgresError):
+    if isinstance(cause := _of_driver(error), asyncpg.PostgresError):
         cause.detail = None
 
 
@@ -243,5 +247,4 @@ def sqlstate(error: Exception) -> str:
 
 def constraint_name(error: Exception) -> str | None:
     """The name of the constraint that refused the write; stores turn it into the feature's own refusal."""
-    cause = error.orig.__cause__ if isinstance(error, DBAPIError) and error.orig is not None else error
-    return getattr(cause, "constraint_name", None)
+    return getattr(_of_driver(error), "constraint_name", None)

@@ -47,11 +47,8 @@ async def list_reservations(connection: AsyncConnection, filters: ReservationFil
     by_item = await are_few(connection, filters.sku, filters.warehouse)
     walked = _walk(filters, window, by_item=by_item).subquery("walked")
     statement = select(reservation_now).join(walked, walked.c.reservation_id == reservation_now.c.reservation_id)
-    rows = (
-        (await connection.execute(_NEWEST_FIRST.of(reservation_now.c.reservation_id).sort(statement, is_forward=window.is_forward)))
-        .mappings()
-        .all()
-    )
+    in_order = _NEWEST_FIRST.of(reservation_now.c.reservation_id).sort(statement, is_forward=window.is_forward)
+    rows = (await connection.execute(in_order)).mappings().all()
     total = await estimate_rows(connection, _passing(filters)) if window.wants_total else None
     return page_of(rows, ["reservation_id"], reservation_of, window=window, total_estimate=total)
 

@@ -91,15 +91,8 @@ async def list_movements(connection: AsyncConnection, filters: MovementFilters, 
         .join(products, products.c.product_id == stock_items.c.product_id)
         .join(warehouses, warehouses.c.warehouse_id == stock_items.c.warehouse_id)
     )
-    rows = (
-        (
-            await connection.execute(
-                _NEWEST_FIRST.of(walked.c.created_at, walked.c.movement_id).sort(statement, is_forward=window.is_forward)
-            )
-        )
-        .mappings()
-        .all()
-    )
+    in_order = _NEWEST_FIRST.of(walked.c.created_at, walked.c.movement_id).sort(statement, is_forward=window.is_forward)
+    rows = (await connection.execute(in_order)).mappings().all()
     total = await estimate_rows(connection, _passing(filters)) if window.wants_total else None
     return page_of(rows, ["created_at", "movement_id"], _entry, window=window, total_estimate=total)
 
