@@ -7,6 +7,7 @@ pytest_plugins = [
     "tests.support.own_valkey",
     "tests.support.statistics",
     "tests.support.shelf",
+    "tests.support.caches",
     "tests.support.crowd",
     "tests.support.mail",
     "tests.support.people",

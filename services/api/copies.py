@@ -18,7 +18,7 @@ from services.api.wire import Out
 from services.runtime.cache import Cache, Copy, Lifetime, Look, Source
 
 # Deleted when it changes, so its time is only a ceiling for what a lost deletion could do.
-CATALOGUE = Lifetime(fresh_ms=60_000, stale_ms=30_000)
+CATALOGUE = Lifetime(fresh_ms=60_000, stale_ms=30_000, ends_with_change=True)
 # Never deleted: a list is at most two seconds old because its copies are, whatever is lost.
 LISTS = Lifetime(fresh_ms=1_000, stale_ms=800)
 # The client may keep it for a second more, which makes two as well.

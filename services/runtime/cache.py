@@ -14,9 +14,12 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from time import monotonic
+from typing import Any, NamedTuple
 
 from redis.exceptions import RedisError
 
+from services.runtime.engine import COMMAND_TIMEOUT_SECONDS
 from services.runtime.redis import Redis, Script
 from services.runtime.redis_wire import Part
 
@@ -24,9 +27,9 @@ ASK_EDGE = Script((Path(__file__).parent / "ask_edge.lua").read_text(encoding="u
 _FILL = Script((Path(__file__).parent / "fill_copy.lua").read_text(encoding="utf-8"))
 _GIVE_BACK = Script("if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0")
 
-LEASE_MS = 3_000  # for a read of the database, which takes a few milliseconds; the copy of whoever dies over it is missed for as long
-WAITS_SECONDS = (0.005, 0.01, 0.02, *(0.05,) * 20)  # a second for the one who fills it, then everybody reads for themselves
-FILLS_MAX = 5  # of one question; a thing that changes as often between two reads is answered as it was read
+LEASE_MS = (COMMAND_TIMEOUT_SECONDS + 1) * 1_000  # the longest read and its wait for a connection; most take a few milliseconds
+WAITS_SECONDS = (0.005, 0.01, 0.02, *(0.05,) * 20)  # a second for the one who fills it, then others read it too
+PATIENCE_SECONDS = 3.0  # of a thing that changes in every read, until the last read is shown
 JITTER = 0.1  # of a lifetime, so that what was filled together does not end together
 _INSTANT_LENGTH = 13  # milliseconds since 1970, until the year 2286
 
@@ -44,11 +47,11 @@ class Fill(StrEnum):
     """What became of a read that a lease allowed to be kept."""
 
     KEPT = "kept"
-    REFUSED = "refused"  # its lease was gone: what was read may be from before a change
+    REFUSED = "refused"  # its lease was gone: what was read may be from before a change, or somebody else was first
     FAILED = "failed"  # nothing was read, or Redis did not take it
 
 
-_FILLS = {1: Fill.KEPT, 0: Fill.REFUSED, None: Fill.FAILED}  # by what fill_copy.lua says
+_FILLS: dict[int | bytes | None, Fill] = {1: Fill.KEPT, None: Fill.FAILED}  # by what fill_copy.lua says
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,8 @@ class Copy:
 
     @classmethod
     def unpack(cls, packed: bytes) -> "Copy":
-        head, _, body = packed.partition(b"\n\n")
+        """What lies in Redis: `fill_copy.lua` puts the instant until which it is fresh before what was packed."""
+        head, _, body = packed[_INSTANT_LENGTH:].partition(b"\n\n")
         lines = (line.partition(b":") for line in head.split(b"\n"))
         return cls([(name, value) for name, _, value in lines], body)
 
@@ -74,6 +78,7 @@ class Lifetime:
 
     fresh_ms: int
     stale_ms: int
+    ends_with_change: bool = False  # whoever changes what it shows deletes it; else an older one may be seen until its time is over
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,15 @@ class Look:
     @property
     def source(self) -> Source:
         return Source.HIT if self.filler is None else Source.STALE
+
+
+class _Missed(NamedTuple):
+    """What nobody has a copy of, and how to read it."""
+
+    key: str
+    lifetime: Lifetime
+    load: Callable[[], Awaitable[Copy]]
+    asked_at: float
 
 
 class Cache:
@@ -117,7 +131,7 @@ class Cache:
     def look(reply: Sequence[bytes | None], token: Part) -> Look:
         """What the script answered about a copy."""
         packed, *filler = reply
-        found = Copy.unpack(packed[_INSTANT_LENGTH:]) if packed is not None else None
+        found = Copy.unpack(packed) if packed is not None else None
         if not filler or filler[0] is None:
             return Look(found, None, is_ours=False)
         return Look(found, filler[0], is_ours=filler[0].decode() == token)
@@ -132,7 +146,7 @@ class Cache:
             return await self.read_past(key, load), Source.BYPASS
         if seen.copy is not None and not seen.is_ours:
             return seen.copy, seen.source
-        return await self._fly(key, lifetime, load, seen), Source.MISS
+        return await self._fly(_Missed(key, lifetime, load, monotonic()), seen), Source.MISS
 
     async def read_past(self, key: str, load: Callable[[], Awaitable[Copy]]) -> Copy:
         """One read for all who ask while another is under way. It begins after they asked: who has written sees what they wrote."""
@@ -153,7 +167,7 @@ class Cache:
         _, *reply = await self._redis.run(ASK_EDGE, keys, 0, *arguments)
         return self.look(reply, arguments[0])
 
-    async def _fly(self, key: str, lifetime: Lifetime, load: Callable[[], Awaitable[Copy]], look: Look) -> Copy:
+    async def _fly(self, missed: _Missed, look: Look) -> Copy:
         """One read for all of this process who saw the same lease: it was in force when they asked, so nothing has changed since."""
         token = look.filler or b""
         if look.is_ours:
@@ -163,44 +177,59 @@ class Cache:
         # Who may fill does, even if others who saw the lease came first and wait: nobody else would.
         flight = None if look.is_ours else self._flights.get(token)
         if flight is None:
-            work = self._fill(key, lifetime, load, token) if look.is_ours else self._wait(key, lifetime, load)
-            flight = self._flights[token] = asyncio.create_task(work)
+            flight = self._flights[token] = asyncio.create_task(self._get(missed, look))
             flight.add_done_callback(lambda _: self._flights.pop(token, None))
         return await asyncio.shield(flight)
 
-    async def _fill(
-        self, key: str, lifetime: Lifetime, load: Callable[[], Awaitable[Copy]], token: bytes, *, tries: int = FILLS_MAX
-    ) -> Copy:
+    async def _get(self, missed: _Missed, look: Look) -> Copy:
+        """Read and keep it, or wait for whoever does; and again, where what was read may not be kept."""
+        now = look if look.is_ours else await self._wait(missed.key)
+        while now is not None:
+            if now.copy is not None and not now.is_ours:
+                return now.copy
+            # A lease of somebody else is as good: it was in force before we read.
+            copy = await (self._fill(missed, now) if now.is_ours else self.read_past(missed.key, missed.load))
+            kept = await self._keep(missed, now, copy)
+            if isinstance(kept, bytes):
+                return Copy.unpack(kept)
+            if kept != 0 or not missed.lifetime.ends_with_change or monotonic() > missed.asked_at + PATIENCE_SECONDS:
+                return copy
+            # Somebody else may have the lease, and keep what they read before us: who saw ours would then see an older one.
+            now = await self._wait(missed.key)
+        return await self.read_past(missed.key, missed.load)
+
+    async def _fill(self, missed: _Missed, look: Look) -> Copy:
         try:
-            copy = await load()
+            return await missed.load()
         except BaseException:
             self.fills[Fill.FAILED] += 1
-            await self._try(_GIVE_BACK, (f"lease:{key}",), token)
+            await self._try(_GIVE_BACK, (f"lease:{missed.key}",), look.filler or b"")
             raise
-        fresh_ms = round(lifetime.fresh_ms * random.uniform(1 - JITTER, 1))  # noqa: S311  # jitter, not a secret
-        is_kept = await self._try(_FILL, (f"copy:{key}", f"lease:{key}"), token, fresh_ms, lifetime.stale_ms, copy.pack())
-        self.fills[_FILLS[is_kept]] += 1
-        if is_kept == 0 and tries > 1:
-            # Somebody else may have had the lease since, and keep what they read before us: who saw ours would then see an older one.
-            return await self._wait(key, lifetime, load, tries=tries - 1)
-        return copy
 
-    async def _wait(self, key: str, lifetime: Lifetime, load: Callable[[], Awaitable[Copy]], *, tries: int = FILLS_MAX) -> Copy:
-        """Another process fills it."""
+    async def _keep(self, missed: _Missed, look: Look, copy: Copy) -> int | bytes | None:
+        """What `fill_copy.lua` says; None without Redis."""
+        lifetime = missed.lifetime
+        fresh_ms = round(lifetime.fresh_ms * random.uniform(1 - JITTER, 1))  # noqa: S311  # jitter, not a secret
+        keys, about = (f"copy:{missed.key}", f"lease:{missed.key}"), (look.filler or b"", fresh_ms, lifetime.stale_ms, copy.pack())
+        kept: int | bytes | None = await self._try(_FILL, keys, *about)
+        self.fills[_FILLS.get(kept, Fill.REFUSED)] += 1
+        return kept
+
+    async def _wait(self, key: str) -> Look | None:
+        """What there is as soon as somebody else has filled it or may no longer, or after a second; None without Redis."""
+        look = None
         for seconds in WAITS_SECONDS:
             await asyncio.sleep(seconds)
             try:
                 look = await self._look(key)
             except RedisError:
+                return None
+            if look.copy is not None or look.is_ours:
                 break
-            if look.copy is not None and not look.is_ours:
-                return look.copy
-            if look.is_ours:
-                return await self._fill(key, lifetime, load, look.filler or b"", tries=tries)
-        return await self.read_past(key, load)
+        return look
 
-    async def _try(self, script: Script, keys: Sequence[Part], *arguments: Part) -> int | None:
-        """A copy that is not kept is read again, a lease that is not given back ends."""
+    async def _try(self, script: Script, keys: Sequence[Part], *arguments: Part) -> Any:
+        """What the script returns, None without Redis: a copy that is not kept is read again, a lease that is not given back ends."""
         try:
             return await self._redis.run(script, keys, *arguments) if self._redis is not None else None
         except RedisError:

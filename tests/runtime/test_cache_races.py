@@ -9,10 +9,9 @@ from typing import Protocol
 
 from services.runtime.cache import Cache, Copy, Lifetime, Source
 from services.runtime.redis import Redis, open_redis
+from tests.support.caches import KEY, LONG
 from tests.support.options import Rounds
 
-_KEY = "product:TEE"
-_LIFETIME = Lifetime(fresh_ms=60_000, stale_ms=30_000)
 _READERS = 4  # in each process
 _PATIENT_SECONDS = 10.0
 _MOMENTS = (0, 0, 0.0005, 0.002)  # seconds that a read of the database takes, and a writer from its commit to the deletion
@@ -62,7 +61,7 @@ class Race:
             for _ in range(rounds):
                 self.committed += 1
                 await _a_moment()
-                await self.writer.forget([_KEY])
+                await self.writer.forget([KEY])
                 self.acknowledged = self.committed
                 await _a_moment()
             for task in reading:
@@ -72,7 +71,7 @@ class Race:
         seen = 0
         for n in itertools.count():
             least = self.acknowledged
-            copy, source = await cache.read(_KEY, _LIFETIME, self._load)
+            copy, source = await cache.read(KEY, LONG, self._load)
             version = int(copy.body)
             self.stale += version < least
             self.backwards += version < seen

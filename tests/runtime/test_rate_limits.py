@@ -2,21 +2,19 @@
 
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import combinations
 
 import pytest
-import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio import Redis as Client
 
 from services.runtime.cache import ASK_EDGE
 from services.runtime.rate_limits import BUCKETS_MAX, Bucket, LocalBuckets, Policy, Verdict, question
-from services.runtime.redis import Redis, open_redis
+from services.runtime.redis import Redis
 from tests.support.options import Rounds
 
-_PATIENT_SECONDS = 10.0
 _HOUR_SECONDS = 3_600  # a window in which no test of ours runs long enough for a request to be forgotten
 _DRIFT_US = 60_000_000
 
@@ -45,12 +43,6 @@ def in_this_process(local: LocalBuckets) -> Decide:
         return local.decide(buckets)
 
     return decide
-
-
-@pytest_asyncio.fixture
-async def redis(cache_url: str) -> AsyncIterator[Redis]:
-    async with open_redis(cache_url, timeout_seconds=_PATIENT_SECONDS) as opened:
-        yield opened
 
 
 @pytest.fixture(params=["redis", "local"])
