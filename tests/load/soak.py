@@ -1,6 +1,6 @@
 """Whether Holdfast grows: the mix of the load lab for an hour, and each minute what every process takes of memory and files.
 
-    python -m tests.load.soak [--seconds 3600] [--rps 500] [--warm-up 300]
+    python -m tests.load.soak [--seconds 3600] [--rps 500] [--warm-up 1800]
 
 Starts a stack of its own, two API workers, and asks it in an open model; some holds last seconds only, so that the relay ends them and
 the worker mails about it all the time. Memory is PSS: a page that processes share is counted once. Needs Linux. Exits with 1 if memory
@@ -19,6 +19,7 @@ from statistics import median
 
 from deploy.local import console
 from services.inventory.accounts.access import REMEMBERED_MAX
+from services.runtime.engine import RECYCLE_SECONDS
 from tests.load.lab import ground
 from tests.load.lab.arrivals import Ask, Plan, drive, driving, get
 from tests.load.lab.costs import family
@@ -30,7 +31,8 @@ from tests.load.lab.tallies import Tally
 GROWTH_MAX = 0.05  # row 16 of the targets, as all of these
 FAILED_MAX = 0.001
 KINDS = ("api", "worker", "relay")
-WARM_UP_SHARE = 0.5  # of a run that is too short for five minutes of it; what there is to grow by design had grown after 90 s
+WARM_UP_SECONDS = RECYCLE_SECONDS  # until every connection to PostgreSQL has been made anew, and long since each remembered token
+WARM_UP_SHARE = 0.5  # of a run that is too short for that
 ROUND_SECONDS = 60  # each with new connections, as clients come and go, and new tokens, which live a quarter of an hour
 ROUNDS_MIN = 10  # of a shorter run
 SAMPLE_SECONDS = 2
@@ -173,7 +175,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=3_600)
     parser.add_argument("--rps", type=float, default=500)
-    parser.add_argument("--warm-up", type=float, default=300)
+    parser.add_argument("--warm-up", type=float, default=WARM_UP_SECONDS)
     chosen = parser.parse_args()
     rounds = asyncio.run(soak(seconds=chosen.seconds, rps=chosen.rps))
     found = list(breaches(rounds, warm_up=min(chosen.warm_up, chosen.seconds * WARM_UP_SHARE)))
