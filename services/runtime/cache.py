@@ -100,7 +100,6 @@ class _Missed(NamedTuple):
     key: str
     lifetime: Lifetime
     load: Callable[[], Awaitable[Copy]]
-    asked_at: float
 
 
 class Cache:
@@ -146,7 +145,7 @@ class Cache:
             return await self.read_past(key, load), Source.BYPASS
         if seen.copy is not None and not seen.is_ours:
             return seen.copy, seen.source
-        return await self._fly(_Missed(key, lifetime, load, monotonic()), seen), Source.MISS
+        return await self._fly(_Missed(key, lifetime, load), seen), Source.MISS
 
     async def read_past(self, key: str, load: Callable[[], Awaitable[Copy]]) -> Copy:
         """One read for all who ask while another is under way. It begins after they asked: who has written sees what they wrote."""
@@ -183,6 +182,7 @@ class Cache:
 
     async def _get(self, missed: _Missed, look: Look) -> Copy:
         """Read and keep it, or wait for whoever does; and again, where what was read may not be kept."""
+        patient_until = monotonic() + PATIENCE_SECONDS
         now = look if look.is_ours else await self._wait(missed.key)
         while now is not None:
             if now.copy is not None and not now.is_ours:
@@ -192,7 +192,7 @@ class Cache:
             kept = await self._keep(missed, now, copy)
             if isinstance(kept, bytes):
                 return Copy.unpack(kept)
-            if kept != 0 or not missed.lifetime.ends_with_change or monotonic() > missed.asked_at + PATIENCE_SECONDS:
+            if kept != 0 or not missed.lifetime.ends_with_change or monotonic() > patient_until:
                 return copy
             # Somebody else may have the lease, and keep what they read before us: who saw ours would then see an older one.
             now = await self._wait(missed.key)
