@@ -191,7 +191,7 @@ _CACHE_ROW = Row(
         ),
         stack(
             "Fills by outcome",
-            "`refused` was overtaken by a change and is right. `failed` had no Redis or no database: see their rows.",
+            "`refused` was overtaken, by a change or by another read, and is right. `failed` had no Redis or no database: see their rows.",
             Query(rate("inventory_cache_fills_total", "outcome"), "{{outcome}}"),
             unit=PER_SECOND,
         ),
