@@ -23,13 +23,6 @@ _PATIENT_SECONDS = 10.0
 
 
 @pytest_asyncio.fixture
-async def cache(cache_url: str) -> AsyncIterator[Cache]:
-    """As the relay has it."""
-    async with open_redis(cache_url, timeout_seconds=_PATIENT_SECONDS) as redis:
-        yield Cache(redis)
-
-
-@pytest_asyncio.fixture
 async def forgetful(database: Database, people: People, staff: Client) -> AsyncIterator[httpx.AsyncClient]:
     """The same staff, at an API that cannot reach the cache: what it changes is deleted there by nobody."""
     assert staff.person
@@ -56,21 +49,28 @@ async def seen(nobody: Client, places: tuple[str, ...]) -> set[tuple[str, str]]:
 
 
 async def test_what_was_changed_by_somebody_who_could_not_delete_the_copies_is_deleted_by_the_relay(
-    nobody: Client, forgetful: httpx.AsyncClient, places: tuple[str, ...], *, database: Database, ours: OurDatabase, cache: Cache
+    nobody: Client, forgetful: httpx.AsyncClient, places: tuple[str, ...], *, database: Database, ours: OurDatabase, here: Cache
 ) -> None:
     await seen(nobody, places)
     await rename(forgetful, 1)
     assert await seen(nobody, places) == {('"1"', "hit")}  # so there is something to be deleted
 
-    assert await forget_once(ours, cache, Relayed()) == 2
+    assert await forget_once(ours, here, Relayed()) == 2
 
     assert await seen(nobody, places) == {('"2"', "miss")}
     assert await database.rows(_NOT_DONE) == [(0,)]
-    assert await forget_once(ours, cache, Relayed()) == 0
+    assert await forget_once(ours, here, Relayed()) == 0
 
 
 async def test_while_the_relay_cannot_reach_redis_the_changes_wait(
-    nobody: Client, forgetful: httpx.AsyncClient, places: tuple[str, ...], *, database: Database, ours: OurDatabase, cache_url: str
+    nobody: Client,
+    forgetful: httpx.AsyncClient,
+    places: tuple[str, ...],
+    *,
+    database: Database,
+    ours: OurDatabase,
+    cache_url: str,
+    here: Cache,
 ) -> None:
     await seen(nobody, places)
     async with fault_proxy(cache_url) as line, open_redis(line.url, timeout_seconds=_PATIENT_SECONDS) as redis:
@@ -81,22 +81,21 @@ async def test_while_the_relay_cannot_reach_redis_the_changes_wait(
             await forget_once(ours, Cache(redis), Relayed())
     assert await database.rows(_NOT_DONE) == [(2,)]
 
-    async with open_redis(cache_url, timeout_seconds=_PATIENT_SECONDS) as redis:
-        assert await forget_once(ours, Cache(redis), Relayed()) == 2
+    assert await forget_once(ours, here, Relayed()) == 2
 
     assert await seen(nobody, places) == {('"2"', "miss")}
 
 
 async def test_what_two_relays_delete_or_one_deletes_again_is_deleted(
-    nobody: Client, forgetful: httpx.AsyncClient, places: tuple[str, ...], *, database: Database, ours: OurDatabase, cache: Cache
+    nobody: Client, forgetful: httpx.AsyncClient, places: tuple[str, ...], *, database: Database, ours: OurDatabase, here: Cache
 ) -> None:
     await seen(nobody, places)
     await rename(forgetful, 1)
 
-    assert sum(await together(*(forget_once(ours, cache, Relayed()) for _ in range(2)))) in {2, 4}
+    assert sum(await together(*(forget_once(ours, here, Relayed()) for _ in range(2)))) in {2, 4}
     assert await seen(nobody, places) == {('"2"', "miss")}
     await database.do("UPDATE outbox SET done_at = NULL")  # killed before it said that it was done
-    assert await forget_once(ours, cache, Relayed()) == 2
+    assert await forget_once(ours, here, Relayed()) == 2
 
     assert await seen(nobody, places) == {('"2"', "miss")}
     assert await database.rows(_NOT_DONE) == [(0,)]
